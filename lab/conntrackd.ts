@@ -1,0 +1,245 @@
+/**
+ * One conntrackd under observation, ours or the reference: its configuration, its life, its commands and what it says.
+ *
+ * Knows the command line and the texts of `-s`; knows nothing about the wire.
+ */
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Namespace, type Outcome, isRunning, waitForExit } from "./netns.ts";
+import { waitFor } from "./wait.ts";
+
+export type DaemonKind = "ours" | "reference";
+
+export interface LinkSettings {
+  readonly interface: string;
+  readonly address: string;
+  readonly peer: string;
+  readonly port?: number;
+}
+
+export interface ConfigSettings {
+  readonly mode?: "FTFW" | "ALARM" | "NOTRACK";
+  /** Lines for the Mode block. */
+  readonly modeLines?: readonly string[];
+  /** Lines for the General section, such as `HashLimit 1000000`. */
+  readonly generalLines?: readonly string[];
+  /** Lines for the Sync section's Options block. */
+  readonly optionLines?: readonly string[];
+  /** Addresses whose flows are not replicated. */
+  readonly ignore: readonly string[];
+  readonly link: LinkSettings;
+  /** Replaces the link clause, for a cluster with Multicast, TCP or several links. */
+  readonly linkText?: string;
+  /** Socket buffer in bytes for events and link; leave it out inside a user namespace. */
+  readonly bufferBytes?: number;
+}
+
+export interface CacheCounts {
+  readonly internal: number;
+  readonly external: number;
+}
+
+export interface CommitReport {
+  readonly entries: number;
+  readonly failed: number;
+  readonly seconds: number;
+}
+
+/** The top of the project, from lab/ and from dist/ alike. */
+export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
+
+/** The program to run, or undefined where it is not installed. `CONNTRACKD_REFERENCE` names another reference. */
+export function findDaemon(kind: DaemonKind): string | undefined {
+  const { CONNTRACKD_REFERENCE: chosen, PATH = "" } = process.env;
+  const folders = [...PATH.split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
+  const candidates =
+    kind === "ours"
+      ? [join(projectRoot, "bin/conntrackd")]
+      : chosen !== undefined
+        ? [chosen]
+        : folders.map((folder) => join(folder, "conntrackd"));
+  return candidates.find(isExecutable);
+}
+
+export class Conntrackd {
+  readonly kind: DaemonKind;
+  readonly binary: string;
+  readonly namespace: Namespace;
+  readonly configPath: string;
+  readonly lockPath: string;
+  readonly socketPath: string;
+  readonly logPath: string;
+
+  /** Writes the configuration `<dir>/<label>.conf`; nothing is started yet. */
+  constructor(
+    place: { readonly namespace: Namespace; readonly dir: string },
+    kind: DaemonKind,
+    settings: ConfigSettings,
+  ) {
+    const binary = findDaemon(kind);
+    if (binary === undefined) {
+      throw new Error(kind === "ours" ? "bin/conntrackd is not built" : "conntrackd is missing");
+    }
+    const base = join(place.dir, place.namespace.label);
+    this.kind = kind;
+    this.binary = binary;
+    this.namespace = place.namespace;
+    this.configPath = `${base}.conf`;
+    this.lockPath = `${base}.lock`;
+    this.socketPath = `${base}.ctl`;
+    this.logPath = `${base}.log`;
+    writeFileSync(this.configPath, configText(this, settings));
+  }
+
+  /** Starts the daemon with `-d`, which returns when it is ready. Throws its words when it does not start. */
+  async start(): Promise<void> {
+    const { status, stdout, stderr } = await this.command("-d");
+    if (status !== 0) {
+      throw new Error(`${this.namespace.label}: conntrackd -d: ${stderr}${stdout}${this.log()}`);
+    }
+    await waitFor(async () => (await this.command("-s")).status === 0, {
+      what: `conntrackd on ${this.namespace.label} to answer`,
+    });
+  }
+
+  /** Asks the daemon to end and waits until it has. */
+  async stop(): Promise<void> {
+    const pids = this.pids();
+    await this.command("-k");
+    await Promise.all(pids.map((pid) => waitForExit(pid)));
+  }
+
+  /** Ends the daemon without warning, as a power failure would. The lock file stays. */
+  async kill(): Promise<void> {
+    const pids = this.pids();
+    for (const pid of pids) process.kill(pid, "SIGKILL");
+    await Promise.all(pids.map((pid) => waitForExit(pid)));
+  }
+
+  /** Runs `conntrackd -C <config> <arguments>` as a client. */
+  command(...args: readonly string[]): Promise<Outcome> {
+    return this.namespace.run([this.binary, "-C", this.configPath, ...args]);
+  }
+
+  /** The same, and anything but status 0 throws. */
+  commandOk(...args: readonly string[]): Promise<string> {
+    return this.namespace.runOk([this.binary, "-C", this.configPath, ...args]);
+  }
+
+  /** The daemon's processes: those of the namespace that carry its name. */
+  pids(): number[] {
+    return this.namespace.pids().filter((pid) => isRunning(pid) && isDaemon(pid));
+  }
+
+  /** The numbers of `current active connections` in both caches. */
+  async caches(): Promise<CacheCounts> {
+    const text = await this.commandOk("-s");
+    const count = (name: string) => {
+      const match = new RegExp(`cache ${name}:\\ncurrent active connections:\\s+(\\d+)`).exec(text);
+      return Number(match?.[1] ?? 0);
+    };
+    return { internal: count("internal"), external: count("external") };
+  }
+
+  /** The lines of `-i` or `-e`. */
+  async dump(cache: "internal" | "external", ...more: readonly string[]): Promise<string[]> {
+    const text = await this.commandOk(cache === "internal" ? "-i" : "-e", ...more);
+    return text.split("\n").filter((line) => line !== "");
+  }
+
+  log(): string {
+    try {
+      return readFileSync(this.logPath, "utf8");
+    } catch {
+      return "";
+    }
+  }
+
+  /** The last finished commit, from the log. */
+  lastCommit(): CommitReport | undefined {
+    const log = this.log();
+    const start = log.lastIndexOf("Committed ");
+    if (start < 0) return undefined;
+    const text = log.slice(start);
+    const seconds = /commit has taken (\d+\.\d+) seconds/.exec(text)?.[1];
+    if (seconds === undefined) return undefined;
+    const failed = /(\d+) entries can't be committed/.exec(text)?.[1] ?? 0;
+    const entries = /Committed (\d+) new entries/.exec(text)?.[1] ?? 0;
+    return { entries: Number(entries), failed: Number(failed), seconds: Number(seconds) };
+  }
+}
+
+type Paths = Pick<Conntrackd, "lockPath" | "socketPath" | "logPath">;
+
+function configText(paths: Paths, settings: ConfigSettings): string {
+  const { mode = "FTFW", modeLines = [], generalLines = [], optionLines = [] } = settings;
+  const { bufferBytes, ignore } = settings;
+  const addresses = ignore.map((address) => `      ${family(address)}_address ${address}`);
+  const buffers =
+    bufferBytes === undefined
+      ? []
+      : [`  NetlinkBufferSize ${bufferBytes}`, `  NetlinkBufferSizeMaxGrowth ${bufferBytes * 4}`];
+  return [
+    "Sync {",
+    `  Mode ${mode} {`,
+    ...modeLines.map((line) => `    ${line}`),
+    "  }",
+    settings.linkText ?? linkText(settings.link, bufferBytes),
+    ...(optionLines.length === 0 ? [] : ["  Options {", ...optionLines, "  }"]),
+    "}",
+    "General {",
+    `  LockFile ${paths.lockPath}`,
+    `  LogFile ${paths.logPath}`,
+    "  UNIX {",
+    `    Path ${paths.socketPath}`,
+    "  }",
+    "  Systemd off",
+    ...buffers,
+    ...generalLines.map((line) => `  ${line}`),
+    "  Filter From Userspace {",
+    "    Address Ignore {",
+    ...addresses,
+    "    }",
+    "  }",
+    "}",
+    "",
+  ].join("\n");
+}
+
+function linkText(link: LinkSettings, bufferBytes: number | undefined): string {
+  const { port = 3780 } = link;
+  return [
+    "  UDP {",
+    `    ${family(link.address)}_address ${link.address}`,
+    `    ${family(link.peer)}_Destination_Address ${link.peer}`,
+    `    Port ${port}`,
+    `    Interface ${link.interface}`,
+    ...(bufferBytes === undefined
+      ? []
+      : [`    SndSocketBuffer ${bufferBytes}`, `    RcvSocketBuffer ${bufferBytes}`]),
+    "    Checksum on",
+    "  }",
+  ].join("\n");
+}
+
+function family(address: string): "IPv4" | "IPv6" {
+  return address.includes(":") ? "IPv6" : "IPv4";
+}
+
+function isDaemon(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("conntrackd");
+  } catch {
+    return false;
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,573 @@
+/**
+ * The attributes of a flow on the replication wire, one row each, both ways.
+ *
+ * Order of rows is order on the wire. An attribute is `length (BE16), id (BE16), value, zero padding`;
+ * the length leaves the padding out. Everything is written and read as whole 32-bit words, so both
+ * ends must be aligned to four: the receive path copies a message that is not.
+ *
+ * The same bytes are what a cache stores (pack.ts): sending a cached flow is a copy.
+ *
+ * Described in: doc/sync/wire.md.
+ */
+import { swap16, swap32 } from "../kit/bytes.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  type FlowRegister,
+  Has0,
+  IPPROTO_DCCP,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  isIcmp,
+  LABEL_MAX_WORDS,
+  W,
+} from "./register.ts";
+
+export const NTA_MAX_ID = 32;
+/** Longest helper name that a receiver of the reference takes: its limit of 16 counts the header and the NUL. */
+export const WIRE_HELPER_MAX_BYTES = 11;
+/** Longest label attribute that the reference's parser lets pass, header included. */
+const WIRE_LABELS_MAX_BYTES = 1028;
+
+/** Appends the attribute at word `at` and returns the end. `r` is the register's words. */
+type Encode = (r: Uint32Array, out: Int32Array, at: number) => number;
+/** Reads the value at word `at`; `size` is its length in bytes. False means malformed. */
+type Decode = (register: FlowRegister, words: Int32Array, at: number, size: number) => boolean;
+
+export interface WireRow {
+  readonly id: number;
+  readonly name: string;
+  /** Length of the attribute with its header, without padding; the maximum where it varies. */
+  readonly length: number;
+  readonly varies: boolean;
+  /** Presence bits of `has0` that must all be set for the attribute to be sent. */
+  readonly needs: number;
+  readonly encode: Encode;
+  readonly decode: Decode;
+}
+
+/** The header word of an attribute, as it lies in memory on a little-endian host. */
+function header(length: number, id: number): number {
+  return swap16(length) | (swap16(id) << 16);
+}
+
+function row(
+  id: number,
+  name: string,
+  length: number,
+  needs: number,
+  encode: Encode,
+  decode: Decode,
+  varies = false,
+): WireRow {
+  return { id, name, length, varies, needs, encode, decode };
+}
+
+function u8(
+  id: number,
+  name: string,
+  word: number,
+  needs: number,
+  only?: (r: Uint32Array) => boolean,
+) {
+  const head = header(5, id);
+  return row(
+    id,
+    name,
+    5,
+    needs,
+    (r, out, at) => {
+      if (only !== undefined && !only(r)) return at;
+      out[at] = head;
+      out[at + 1] = r[word]! & 0xff;
+      return at + 2;
+    },
+    (register, words, at) => {
+      register.words[word] = words[at]! & 0xff;
+      register.words[W.has0]! |= needs;
+      return true;
+    },
+  );
+}
+
+function be32(id: number, name: string, word: number, needs: number, has = needs): WireRow {
+  const head = header(8, id);
+  return row(
+    id,
+    name,
+    8,
+    needs,
+    (r, out, at) => {
+      out[at] = head;
+      out[at + 1] = swap32(r[word]!);
+      return at + 2;
+    },
+    (register, words, at) => {
+      register.words[word] = swap32(words[at]!);
+      register.words[W.has0]! |= has;
+      return true;
+    },
+  );
+}
+
+/** Source and destination address together; sets the family it is named after. */
+function addressPair(
+  id: number,
+  name: string,
+  family: number,
+  at: { readonly family: number; readonly src: number; readonly dst: number },
+  needs: number,
+): WireRow {
+  const words = family === AF_INET ? 1 : 4;
+  const head = header(4 + words * 8, id);
+  return row(
+    id,
+    name,
+    4 + words * 8,
+    needs,
+    (r, out, to) => {
+      if (r[at.family] !== family) return to;
+      out[to] = head;
+      for (let i = 0; i < words; i++) {
+        out[to + 1 + i] = r[at.src + i]!;
+        out[to + 1 + words + i] = r[at.dst + i]!;
+      }
+      return to + 1 + words * 2;
+    },
+    (register, source, from) => {
+      // Both families in one message would mix their bytes: refused.
+      const seen = register.words[at.family]!;
+      if (seen !== 0 && seen !== family) return false;
+      register.words[at.family] = family;
+      for (let i = 0; i < words; i++) {
+        register.words[at.src + i] = source[from + i]!;
+        register.words[at.dst + i] = source[from + words + i]!;
+      }
+      return true;
+    },
+  );
+}
+
+/** One translated address. */
+function natAddress(
+  id: number,
+  name: string,
+  family: number,
+  word: number,
+  needs: number,
+): WireRow {
+  const words = family === AF_INET ? 1 : 4;
+  const head = header(4 + words * 4, id);
+  return row(
+    id,
+    name,
+    4 + words * 4,
+    needs,
+    (r, out, at) => {
+      if (r[W.family] !== family) return at;
+      out[at] = head;
+      for (let i = 0; i < words; i++) out[at + 1 + i] = r[word + i]!;
+      return at + 1 + words;
+    },
+    (register, source, at) => {
+      for (let i = 0; i < words; i++) register.words[word + i] = source[at + i]!;
+      register.words[W.has0]! |= needs;
+      return true;
+    },
+  );
+}
+
+/** 16 bits in reversed network order: what a little-endian reference puts on the wire (doc/sync/wire.md). */
+function reversed16(
+  id: number,
+  name: string,
+  word: number,
+  needs: number,
+  only?: (r: Uint32Array) => boolean,
+) {
+  const head = header(6, id);
+  return row(
+    id,
+    name,
+    6,
+    needs,
+    (r, out, at) => {
+      if (only !== undefined && !only(r)) return at;
+      out[at] = head;
+      out[at + 1] = r[word]! & 0xffff;
+      return at + 2;
+    },
+    (register, words, at) => {
+      register.words[word] = words[at]! & 0xffff;
+      register.words[W.has0]! |= needs;
+      return true;
+    },
+  );
+}
+
+function portPair(
+  id: number,
+  name: string,
+  src: number,
+  dst: number,
+  needs: number,
+  has: number,
+  only?: (r: Uint32Array) => boolean,
+): WireRow {
+  const head = header(8, id);
+  return row(
+    id,
+    name,
+    8,
+    needs,
+    (r, out, at) => {
+      if (only !== undefined && !only(r)) return at;
+      out[at] = head;
+      out[at + 1] = swap16(r[src]!) | (swap16(r[dst]!) << 16);
+      return at + 2;
+    },
+    (register, words, at) => {
+      const pair = words[at]!;
+      register.words[src] = swap16(pair);
+      register.words[dst] = swap16(pair >>> 16);
+      register.words[W.has0]! |= has;
+      return true;
+    },
+  );
+}
+
+/** ICMP type and code are the two bytes of the destination-port word. */
+function icmpByte(id: number, name: string, shift: 0 | 8): WireRow {
+  const head = header(5, id);
+  return row(
+    id,
+    name,
+    5,
+    Has0.origL4,
+    (r, out, at) => {
+      if (!isIcmp(r[W.protocol]!)) return at;
+      out[at] = head;
+      out[at + 1] = (r[W.origL4Dst]! >>> shift) & 0xff;
+      return at + 2;
+    },
+    (register, words, at) => {
+      const keep = register.words[W.origL4Dst]! & (shift === 8 ? 0x00ff : 0xff00);
+      register.words[W.origL4Dst] = keep | ((words[at]! & 0xff) << shift);
+      register.words[W.has0]! |= Has0.origL4;
+      return true;
+    },
+  );
+}
+
+/** Whether the wire carries the protocol's ports. GRE keys and UDP-Lite ports have no attribute. */
+export function hasWirePorts(protocol: number): boolean {
+  return (
+    protocol === IPPROTO_TCP ||
+    protocol === IPPROTO_UDP ||
+    protocol === IPPROTO_SCTP ||
+    protocol === IPPROTO_DCCP
+  );
+}
+
+const FLOW = { family: W.family, src: W.origSrc, dst: W.origDst };
+const MASTER = { family: W.masterFamily, src: W.masterSrc, dst: W.masterDst };
+
+const natSequence: WireRow = row(
+  16,
+  "NAT_SEQ_ADJ",
+  28,
+  Has0.seqOrig | Has0.seqReply,
+  (r, out, at) => {
+    out[at] = header(28, 16);
+    for (let i = 0; i < 6; i++) out[at + 1 + i] = swap32(r[W.seqOrigPosition + i]!);
+    return at + 7;
+  },
+  (register, words, at) => {
+    for (let i = 0; i < 6; i++) register.words[W.seqOrigPosition + i] = swap32(words[at + i]!);
+    register.words[W.has0]! |= Has0.seqOrig | Has0.seqReply;
+    return true;
+  },
+);
+
+const helperBytes = new WeakMap<ArrayBufferLike, Uint8Array>();
+
+/** A byte view of a word array, made once for each buffer. */
+function bytesOf(words: Int32Array | Uint32Array): Uint8Array {
+  let view = helperBytes.get(words.buffer);
+  if (view === undefined) {
+    view = new Uint8Array(words.buffer);
+    helperBytes.set(words.buffer, view);
+  }
+  return view;
+}
+
+const helperName: WireRow = row(
+  27,
+  "HELPER_NAME",
+  16,
+  Has0.helper,
+  (r, out, at) => {
+    const length = r[W.helperLength]!;
+    if (length > WIRE_HELPER_MAX_BYTES) return at;
+    out[at] = header(4 + length + 1, 27);
+    const words = (length + 4) >> 2;
+    for (let i = 0; i < words; i++) {
+      const rest = length - i * 4;
+      const word = r[W.helper + i]!;
+      out[at + 1 + i] = rest >= 4 ? word : word & ((1 << (rest * 8)) - 1);
+    }
+    return at + 1 + words;
+  },
+  (register, words, at, size) => {
+    const source = bytesOf(words);
+    const start = words.byteOffset + at * 4;
+    let length = 0;
+    while (length < size && source[start + length] !== 0) length += 1;
+    if (length === 0 || length === size) return false; // Empty, or no NUL inside the attribute.
+    for (let i = 0; i < length; i++) register.bytes[W.helper * 4 + i] = source[start + i]!;
+    register.words[W.helperLength] = length;
+    register.words[W.has0]! |= Has0.helper;
+    return true;
+  },
+  true,
+);
+
+const labels: WireRow = row(
+  28,
+  "LABELS",
+  WIRE_LABELS_MAX_BYTES,
+  Has0.labels,
+  (r, out, at) => {
+    const count = r[W.labelWords]!;
+    let any = 0;
+    for (let i = 0; i < count; i++) any |= r[W.labels + i]!;
+    if (any === 0) return at;
+    out[at] = header(4 + count * 4, 28);
+    for (let i = 0; i < count; i++) out[at + 1 + i] = swap32(r[W.labels + i]!);
+    return at + 1 + count;
+  },
+  (register, words, at, size) => {
+    const count = size >> 2;
+    // An odd size, or more than the kernel can hold: the flow is kept without its labels.
+    if (size === 0 || size % 4 !== 0 || count > LABEL_MAX_WORDS) return true;
+    for (let i = 0; i < count; i++) register.words[W.labels + i] = swap32(words[at + i]!);
+    register.words[W.labelWords] = count;
+    register.words[W.has0]! |= Has0.labels;
+    return true;
+  },
+  true,
+);
+
+const synproxy: WireRow = row(
+  31,
+  "SYNPROXY",
+  16,
+  Has0.synproxy,
+  (r, out, at) => {
+    out[at] = header(16, 31);
+    out[at + 1] = swap32(r[W.synproxyIts]!);
+    out[at + 2] = swap32(r[W.synproxyIsn]!);
+    out[at + 3] = swap32(r[W.synproxyTsoff]!);
+    return at + 4;
+  },
+  (register, words, at) => {
+    register.words[W.synproxyIts] = swap32(words[at]!);
+    register.words[W.synproxyIsn] = swap32(words[at + 1]!);
+    register.words[W.synproxyTsoff] = swap32(words[at + 2]!);
+    register.words[W.has0]! |= Has0.synproxy;
+    return true;
+  },
+);
+
+const zone: WireRow = row(
+  32,
+  "ZONE",
+  6,
+  Has0.zone,
+  (r, out, at) => {
+    out[at] = header(6, 32);
+    out[at + 1] = swap16(r[W.zone]!);
+    return at + 2;
+  },
+  (register, words, at) => {
+    register.words[W.zone] = swap16(words[at]!);
+    register.words[W.has0]! |= Has0.zone;
+    return true;
+  },
+);
+
+/** A word that is 0 where the register has no value: sent all the same. */
+function always32(id: number, name: string, word: number, has: number): WireRow {
+  const inner = be32(id, name, word, 0, has);
+  return {
+    ...inner,
+    encode: (r, out, at) => {
+      out[at] = header(8, id);
+      out[at + 1] = (r[W.has0]! & has) === 0 ? 0 : swap32(r[word]!);
+      return at + 2;
+    },
+  };
+}
+
+function vtag(id: number, name: string, word: number, has: number): WireRow {
+  return { ...always32(id, name, word, has), needs: Has0.sctpState };
+}
+
+/** Rows in the order of the wire. */
+export const wireTable: readonly WireRow[] = [
+  addressPair(0, "IPV4", AF_INET, FLOW, 0),
+  addressPair(1, "IPV6", AF_INET6, FLOW, 0),
+  always32(5, "STATUS", W.status, Has0.status),
+  { ...u8(2, "L4PROTO", W.protocol, 0), decode: decodeProtocol },
+  portPair(3, "PORT", W.origL4Src, W.origL4Dst, 0, Has0.origL4, (r) =>
+    hasWirePorts(r[W.protocol]!),
+  ),
+  u8(4, "TCP_STATE", W.tcpState, Has0.tcpState),
+  u8(25, "TCP_WSCALE_ORIG", W.wscaleOrig, Has0.wscaleOrig, hasTcpState),
+  u8(26, "TCP_WSCALE_REPL", W.wscaleReply, Has0.wscaleReply, hasTcpState),
+  u8(17, "SCTP_STATE", W.sctpState, Has0.sctpState),
+  vtag(18, "SCTP_VTAG_ORIG", W.sctpVtagOrig, Has0.sctpVtagOrig),
+  vtag(19, "SCTP_VTAG_REPL", W.sctpVtagReply, Has0.sctpVtagReply),
+  u8(20, "DCCP_STATE", W.dccpState, Has0.dccpState),
+  u8(21, "DCCP_ROLE", W.dccpRole, Has0.dccpRole, (r) => (r[W.has0]! & Has0.dccpState) !== 0),
+  icmpByte(22, "ICMP_TYPE", 8),
+  icmpByte(23, "ICMP_CODE", 0),
+  reversed16(24, "ICMP_ID", W.origL4Src, Has0.origL4, (r) => isIcmp(r[W.protocol]!)),
+  be32(6, "TIMEOUT", W.timeout, Has0.timeout),
+  be32(7, "MARK", W.mark, Has0.mark),
+  addressPair(8, "MASTER_IPV4", AF_INET, MASTER, Has0.master),
+  addressPair(9, "MASTER_IPV6", AF_INET6, MASTER, Has0.master),
+  u8(10, "MASTER_L4PROTO", W.masterProtocol, Has0.master),
+  portPair(
+    11,
+    "MASTER_PORT",
+    W.masterL4Src,
+    W.masterL4Dst,
+    Has0.master | Has0.masterL4,
+    Has0.masterL4,
+  ),
+  natAddress(12, "SNAT_IPV4", AF_INET, W.snat, Has0.snat),
+  natAddress(29, "SNAT_IPV6", AF_INET6, W.snat, Has0.snat),
+  natAddress(13, "DNAT_IPV4", AF_INET, W.dnat, Has0.dnat),
+  natAddress(30, "DNAT_IPV6", AF_INET6, W.dnat, Has0.dnat),
+  reversed16(14, "SPAT_PORT", W.snatPort, Has0.snatPort),
+  reversed16(15, "DPAT_PORT", W.dnatPort, Has0.dnatPort),
+  natSequence,
+  helperName,
+  labels,
+  synproxy,
+  zone,
+];
+
+function hasTcpState(r: Uint32Array): boolean {
+  return (r[W.has0]! & Has0.tcpState) !== 0;
+}
+
+/** Marks the original tuple as present; `decodeWireFlow` checks that the addresses came too. */
+function decodeProtocol(register: FlowRegister, words: Int32Array, at: number): boolean {
+  register.words[W.protocol] = words[at]! & 0xff;
+  register.words[W.has0]! |= Has0.orig;
+  return true;
+}
+
+const byId: readonly WireRow[] = (() => {
+  const rows: WireRow[] = [];
+  for (const each of wireTable) rows[each.id] = each;
+  return rows;
+})();
+
+/** Fields that a configuration may keep off the wire. */
+export interface WirePolicy {
+  /** False with `CommitTimeout`: no TIMEOUT attribute. */
+  readonly timeout: boolean;
+  /** `TCPWindowTracking`: the window scales travel. */
+  readonly windowScale: boolean;
+}
+
+/** The presence bits that a policy lets pass. */
+export function policyMask(policy: WirePolicy): number {
+  let mask = -1;
+  if (!policy.timeout) mask &= ~Has0.timeout;
+  if (!policy.windowScale) mask &= ~(Has0.wscaleOrig | Has0.wscaleReply);
+  return mask;
+}
+
+/** Everything that the wire can hold. */
+export const WIRE_EVERYTHING = -1;
+
+/**
+ * Write the attributes of a flow at word `at` of `out`; returns the word behind the last one.
+ * `mask` is a `policyMask`. `out` must have room for `WIRE_FLOW_MAX_WORDS`.
+ */
+export function encodeWireFlow(r: FlowRegister, mask: number, out: Int32Array, at: number): number {
+  const words = r.words;
+  const has = words[W.has0]! & mask;
+  let end = at;
+  for (let i = 0; i < wireTable.length; i++) {
+    const each = wireTable[i]!;
+    if ((has & each.needs) === each.needs) end = each.encode(words, out, end);
+  }
+  return end;
+}
+
+/** Upper bound of one encoded flow, in words: IPv6, related, NAT both ways, helper, labels. */
+export const WIRE_FLOW_MAX_WORDS = 96;
+
+/**
+ * Read the attributes between word `at` and byte `bytes` further on into a cleared register.
+ * False: the message must not be applied (unknown id, wrong length, no addresses or no protocol).
+ */
+export function decodeWireFlow(
+  r: FlowRegister,
+  words: Int32Array,
+  at: number,
+  bytes: number,
+): boolean {
+  r.clear();
+  r.words[W.masterFamily] = 0;
+  r.words[W.masterProtocol] = 0;
+  let left = bytes;
+  let here = at;
+  while (left > 4) {
+    const head = words[here]!;
+    const length = swap16(head);
+    const id = swap16(head >>> 16);
+    if (length > left || length < 4 || id > NTA_MAX_ID) return false;
+    const each = byId[id]!;
+    if (each.varies ? length > each.length : length !== each.length) return false;
+    if (!each.decode(r, words, here + 1, length - 4)) return false;
+    const step = (length + 3) & ~3;
+    left -= step;
+    here += step >> 2;
+  }
+  if (r.words[W.family] === 0 || (r.words[W.has0]! & Has0.orig) === 0) return false;
+  if (r.words[W.masterFamily] !== 0) r.words[W.has0]! |= Has0.master;
+  else r.words[W.has0]! &= ~(Has0.master | Has0.masterL4);
+  if (!isIcmp(r.words[W.protocol]!) && !hasWirePorts(r.words[W.protocol]!)) {
+    r.words[W.has0]! &= ~Has0.origL4;
+  }
+  return true;
+}
+
+/** The reply type of an ICMP query, or 255 where the kernel knows none. */
+export function icmpReplyType(protocol: number, type: number): number {
+  if (protocol === IPPROTO_ICMP) return ICMP_REPLY[type] ?? NO_REPLY_TYPE;
+  if (protocol === IPPROTO_ICMPV6) return ICMPV6_REPLY[type] ?? NO_REPLY_TYPE;
+  return NO_REPLY_TYPE;
+}
+
+export const NO_REPLY_TYPE = 255;
+const ICMP_REPLY: Readonly<Record<number, number>> = {
+  0: 8,
+  8: 0,
+  13: 14,
+  14: 13,
+  15: 16,
+  16: 15,
+  17: 18,
+  18: 17,
+};
+const ICMPV6_REPLY: Readonly<Record<number, number>> = { 128: 129, 129: 128, 139: 140, 140: 139 };

@@ -1,0 +1,324 @@
+/**
+ * The engine: joins protocol, caches and long jobs. Bytes and `now` go in; datagrams, kernel requests
+ * and log lines come out. No socket, no clock, no timer: a simulation runs the very same code.
+ *
+ * `now` is milliseconds of a monotonic clock; entries keep seconds of it.
+ *
+ * Described in: doc/sync/machines.md.
+ */
+import { Arena } from "../cache/arena.ts";
+import { FlowCache } from "../cache/flow-cache.ts";
+import { KernelRequests } from "../flow/kernel-request.ts";
+import { decodeKernelFlow } from "../flow/kernel-table.ts";
+import { FlowRegister } from "../flow/register.ts";
+import { policyMask, WIRE_EVERYTHING } from "../flow/wire-table.ts";
+import {
+  IPCTNL_MSG_CT_DELETE,
+  IPCTNL_MSG_CT_NEW,
+  NFGEN_BYTES,
+  NLM_F_CREATE,
+  NLMSG_HEADER_BYTES,
+  readI32,
+  readU16,
+} from "../netlink/message.ts";
+import { Commit } from "./commit.ts";
+import { CachedExternal, type ExternalSide, InjectedExternal } from "./external.ts";
+import type { FlowFilter } from "./filter.ts";
+import { Ftfw, ftfwQueues } from "./ftfw.ts";
+import { Injector } from "./inject.ts";
+import { InternalSide, type Origin } from "./internal.ts";
+import { type Job, KernelFlush, Resync, SendAll } from "./jobs.ts";
+import type { Journal, KernelPort } from "./kernel-port.ts";
+import { Outbox } from "./outbox.ts";
+import { Receiver } from "./receiver.ts";
+
+export interface EngineOptions {
+  readonly hashLimit: number;
+  readonly hashSeed: number;
+  /** Datagrams stay below this many bytes. */
+  readonly datagramLimit: number;
+  /** Datagrams of one batch. */
+  readonly datagramSlots: number;
+  readonly window: number;
+  readonly resendQueueSize: number;
+  /** Seconds; 0: what is left of each entry's own timeout. */
+  readonly commitTimeout: number;
+  /** Seconds until `-t` flushes the kernel table. */
+  readonly purgeTimeout: number;
+  /** Seconds from an overrun to the dump that repairs it; 0: never. */
+  readonly overrunResync: number;
+  readonly externalCache: boolean;
+  readonly windowTracking: boolean;
+  readonly firstSequence: () => number;
+  readonly filter: FlowFilter;
+  /** Events were filtered by the kernel already. */
+  readonly filteredByKernel: boolean;
+  readonly flowLine: (flow: FlowRegister) => string;
+  readonly microseconds: () => number;
+}
+
+/** Port ids of our own sockets: events they cause are not told to the peer. */
+export interface OwnPorts {
+  commit: number;
+  flush: number;
+  inject: number;
+}
+
+export interface EventCounters {
+  received: number;
+  filtered: number;
+  unknown: number;
+  failed: number;
+  dumpUnknown: number;
+  overruns: number;
+  kernelFlushes: number;
+  resyncs: number;
+}
+
+export class Engine {
+  readonly outbox: Outbox;
+  readonly protocol: Ftfw;
+  readonly receiver: Receiver;
+  readonly internal: InternalSide;
+  readonly external: ExternalSide;
+  readonly commit: Commit | undefined;
+  readonly ports: OwnPorts = { commit: 0, flush: 0, inject: 0 };
+  readonly counters: EventCounters = {
+    received: 0,
+    filtered: 0,
+    unknown: 0,
+    failed: 0,
+    dumpUnknown: 0,
+    overruns: 0,
+    kernelFlushes: 0,
+    resyncs: 0,
+  };
+  readonly #options: EngineOptions;
+  readonly #journal: Journal;
+  readonly #kernel: KernelPort;
+  readonly #requests: KernelRequests;
+  readonly #flow = new FlowRegister();
+  /** Long work, one job at a time each turn, round and round. */
+  readonly #jobs: Job[] = [];
+  #flushing: KernelFlush | undefined;
+  #purgeAt = 0;
+  #resyncAt = 0;
+
+  constructor(options: EngineOptions, kernel: KernelPort, journal: Journal, now: number) {
+    this.#options = options;
+    this.#kernel = kernel;
+    this.#journal = journal;
+    const arena = new Arena();
+    const queues = ftfwQueues(arena);
+    const common = { limit: options.hashLimit, seed: options.hashSeed };
+    const mask = policyMask({
+      timeout: options.commitTimeout === 0,
+      windowScale: options.windowTracking,
+    });
+    const cache = new FlowCache({ ...common, mask, fromKernel: true, queues: queues.byId, arena });
+    this.outbox = new Outbox(options.datagramLimit, options.datagramSlots);
+    this.protocol = new Ftfw(
+      cache,
+      queues,
+      this.outbox,
+      {
+        window: options.window,
+        resendQueueSize: options.resendQueueSize,
+        firstSequence: options.firstSequence,
+        onResync: () => {
+          journal.notice("resync requested by other node");
+          this.sendAll();
+        },
+      },
+      now,
+    );
+    this.internal = new InternalSide(cache, this.protocol);
+    this.#requests = new KernelRequests({ windowTracking: options.windowTracking });
+    if (options.externalCache) {
+      const side = new CachedExternal(
+        new FlowCache({ ...common, mask: WIRE_EVERYTHING, fromKernel: false }),
+      );
+      this.external = side;
+      this.commit = new Commit(side.cache, kernel, this.#requests, journal, {
+        timeout: options.commitTimeout,
+        flowLine: options.flowLine,
+        microseconds: options.microseconds,
+      });
+    } else {
+      this.external = new InjectedExternal(
+        new Injector(kernel, this.#requests, journal, options.flowLine),
+      );
+    }
+    this.receiver = new Receiver(this.protocol, this.external);
+  }
+
+  /** The external cache, where there is one. */
+  get externalCache(): FlowCache | undefined {
+    return this.external instanceof CachedExternal ? this.external.cache : undefined;
+  }
+
+  /** A message of the event socket, header and all; `end` is where the datagram ends. */
+  kernelEvent(bytes: Uint8Array, at: number, end: number, now: number): void {
+    this.counters.received += 1;
+    const type = readU16(bytes, at + 4);
+    if (type !== IPCTNL_MSG_CT_NEW && type !== IPCTNL_MSG_CT_DELETE) {
+      this.counters.unknown += 1;
+      return;
+    }
+    const flow = this.#flow;
+    if (!decodeKernelFlow(flow, bytes, at + NLMSG_HEADER_BYTES + NFGEN_BYTES, end)) {
+      this.counters.failed += 1;
+      return;
+    }
+    if (!this.#options.filteredByKernel && !this.#options.filter(flow)) {
+      this.counters.filtered += 1;
+      return;
+    }
+    const port = readI32(bytes, at + 12) >>> 0;
+    if (port !== 0 && port === this.ports.inject) return;
+    const own = port !== 0 && (port === this.ports.commit || port === this.ports.flush);
+    const origin: Origin = own ? "silent" : "elsewhere";
+    const seconds = Math.floor(now / 1000);
+    if (type === IPCTNL_MSG_CT_DELETE) this.internal.destroyed(flow, origin);
+    else if ((readU16(bytes, at + 6) & NLM_F_CREATE) !== 0) {
+      this.internal.created(flow, origin, seconds);
+    } else this.internal.updated(flow, origin, seconds);
+  }
+
+  /** An entry of a table dump that the peer need not hear of (start-up, `-R`). */
+  tableEntry(bytes: Uint8Array, at: number, end: number, now: number): void {
+    if (!decodeKernelFlow(this.#flow, bytes, at, end)) {
+      this.counters.dumpUnknown += 1;
+      return;
+    }
+    if (!this.#options.filter(this.#flow)) return;
+    this.internal.updated(this.#flow, "silent", Math.floor(now / 1000));
+  }
+
+  /** Write what waits into the outbox; false: send the outbox and call again. */
+  transmit(now: number): boolean {
+    return this.protocol.transmit(now);
+  }
+
+  /** When `tick` has something to do, in milliseconds. */
+  nextDeadline(): number {
+    let next = this.protocol.idleAt;
+    if (this.#purgeAt !== 0 && this.#purgeAt < next) next = this.#purgeAt;
+    if (this.#resyncAt !== 0 && this.#resyncAt < next) next = this.#resyncAt;
+    return next;
+  }
+
+  /** Timers. */
+  tick(now: number): void {
+    if (this.#purgeAt !== 0 && now >= this.#purgeAt) {
+      this.#purgeAt = 0;
+      this.#journal.notice("flushing kernel conntrack table (scheduled)");
+      this.#flushKernel();
+      this.internal.clear();
+    }
+    if (this.#resyncAt !== 0 && now >= this.#resyncAt) {
+      this.#resyncAt = 0;
+      this.counters.resyncs += 1;
+      this.#startResync(now);
+    }
+    if (now >= this.protocol.idleAt) this.protocol.idle(now);
+  }
+
+  /** Whether `step` has something to do. */
+  get busy(): boolean {
+    return this.#jobs.length > 0;
+  }
+
+  /** Do one bounded piece of long work. */
+  step(now: number): void {
+    const job = this.#jobs.shift();
+    if (job === undefined) return;
+    if (job.step(now)) this.#jobs.push(job);
+  }
+
+  /** The event socket overran: something was lost, so the table is read again a while later. */
+  overrun(now: number): void {
+    this.counters.overruns += 1;
+    this.counters.failed += 1;
+    if (this.#options.overrunResync > 0) this.#resyncAt = now + this.#options.overrunResync * 1000;
+  }
+
+  /** `-c`: commit, then call `done`. */
+  startCommit(done: () => void): void {
+    this.#purgeAt = 0;
+    const commit = this.commit;
+    if (commit === undefined) {
+      done();
+      return;
+    }
+    if (commit.running) {
+      this.#journal.notice("commit already in progress, skipping");
+      done();
+      return;
+    }
+    commit.start(done);
+    this.#jobs.push({
+      step: (now) => {
+        commit.step(Math.floor(now / 1000));
+        return commit.running;
+      },
+    });
+  }
+
+  /** `-f`, `-f internal`, `-f external`. */
+  flush(what: "all" | "internal" | "external"): void {
+    if (what !== "internal" && this.commit?.running) {
+      this.#journal.error("ignoring flush command, commit still in progress");
+      return;
+    }
+    this.#journal.notice(what === "all" ? "flushing caches" : `flushing ${what} cache`);
+    if (what !== "external") {
+      this.#purgeAt = 0;
+      this.internal.clear();
+    }
+    if (what !== "internal") this.externalCache?.clear();
+  }
+
+  /** `-F`: delete the kernel's flows that pass the filter; the peer keeps its own. */
+  flushKernel(): void {
+    this.#journal.notice("flushing kernel conntrack table");
+    this.#flushKernel();
+  }
+
+  /** `-t`: flush the kernel table a while later, unless a commit comes first. */
+  schedulePurge(now: number): void {
+    if (this.#purgeAt !== 0) return;
+    this.#purgeAt = now + this.#options.purgeTimeout * 1000;
+    this.#journal.notice(`flushing conntrack table in ${this.#options.purgeTimeout} secs`);
+  }
+
+  /** `-B`, and the answer to a peer's resync request: every internal flow goes out. */
+  sendAll(): void {
+    this.#journal.notice("sending bulk update");
+    this.#jobs.push(new SendAll(this.internal.cache, this.protocol));
+  }
+
+  /** `-n` and `StartupResync`. */
+  requestResync(): void {
+    this.#journal.notice("resync requested");
+    this.protocol.requestResync();
+  }
+
+  #flushKernel(): void {
+    this.counters.kernelFlushes += 1;
+    if (this.#flushing?.running) return;
+    this.#flushing = new KernelFlush(this.#kernel, this.#requests, this.#options.filter);
+    this.#flushing.start();
+  }
+
+  #startResync(now: number): void {
+    const resync = new Resync(
+      this.#kernel,
+      this.#requests,
+      this.internal,
+      this.#options.filter,
+      Math.floor(now / 1000),
+    );
+    resync.start(() => this.#jobs.push(resync));
+  }
+}

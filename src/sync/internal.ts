@@ -1,0 +1,92 @@
+/**
+ * The internal cache: what kernel events and table dumps do to it, and what a peer is told.
+ *
+ * Described in: doc/sync/machines.md, "Kernel events".
+ */
+import { NULL_REF } from "../cache/arena.ts";
+import type { FlowCache } from "../cache/flow-cache.ts";
+import { State } from "../cache/record.ts";
+import { type FlowRegister, Has1, W } from "../flow/register.ts";
+import { join64 } from "../kit/bytes.ts";
+import type { Ftfw } from "./ftfw.ts";
+
+/** Who caused an event: `silent` is our own commit or flush, which the peer is not told about. */
+export type Origin = "elsewhere" | "silent";
+
+export interface TrafficCounters {
+  bytes: number;
+  packets: number;
+}
+
+export class InternalSide {
+  /** Bytes and packets of flows that ended, where the kernel counts them. */
+  readonly traffic: TrafficCounters = { bytes: 0, packets: 0 };
+  readonly cache: FlowCache;
+  readonly #protocol: Ftfw;
+
+  constructor(cache: FlowCache, protocol: Ftfw) {
+    this.cache = cache;
+    this.#protocol = protocol;
+  }
+
+  /** A flow is new: it replaces whatever had its identity. */
+  created(flow: FlowRegister, origin: Origin, now: number): void {
+    const old = this.cache.find(flow);
+    if (old !== NULL_REF) this.#forget(old);
+    const ref = this.cache.add(flow, now);
+    if (ref !== NULL_REF && origin === "elsewhere") this.#protocol.enqueue(ref);
+  }
+
+  /** A flow changed; one we did not know is added. */
+  updated(flow: FlowRegister, origin: Origin, now: number): void {
+    const ref = this.cache.find(flow);
+    if (ref === NULL_REF || this.cache.state(ref) === State.dead) {
+      this.created(flow, origin, now);
+      return;
+    }
+    const moved = this.cache.update(ref, flow, now);
+    if (origin === "elsewhere") this.#protocol.enqueue(moved);
+  }
+
+  /** A flow ended: the entry stays, dead, until the peer has acknowledged its end. */
+  destroyed(flow: FlowRegister, origin: Origin): void {
+    const ref = this.cache.find(flow);
+    if (ref === NULL_REF || this.cache.state(ref) === State.dead) return;
+    this.#countTraffic(flow);
+    if (origin === "silent") {
+      this.#forget(ref);
+      return;
+    }
+    this.cache.kill(ref);
+    this.#protocol.enqueue(ref);
+  }
+
+  /** The kernel does not have this entry any more. */
+  vanished(ref: number): void {
+    this.cache.kill(ref);
+    this.#protocol.enqueue(ref);
+  }
+
+  /** Forget all flows; the peer is not told. */
+  clear(): void {
+    this.#protocol.surviveClear(() => this.cache.clear());
+  }
+
+  #forget(ref: number): void {
+    this.#protocol.dequeue(ref);
+    this.cache.remove(ref);
+  }
+
+  /** Only the low 32 bits of each counter, as the reference adds them. */
+  #countTraffic(flow: FlowRegister): void {
+    const words = flow.words;
+    if (flow.has1(Has1.countersOrig)) {
+      this.traffic.packets += join64(words[W.packetsOrigLow]!, 0);
+      this.traffic.bytes += join64(words[W.bytesOrigLow]!, 0);
+    }
+    if (flow.has1(Has1.countersReply)) {
+      this.traffic.packets += join64(words[W.packetsReplyLow]!, 0);
+      this.traffic.bytes += join64(words[W.bytesReplyLow]!, 0);
+    }
+  }
+}

@@ -1,0 +1,171 @@
+/** Long work in bounded steps: bulk send, kernel flush, the repair after an overrun. */
+import type { FlowCache } from "../cache/flow-cache.ts";
+import { State } from "../cache/record.ts";
+import { KERNEL_FLOW_MAX_BYTES } from "../flow/kernel-encode.ts";
+import type { KernelRequests } from "../flow/kernel-request.ts";
+import { decodeKernelFlow } from "../flow/kernel-table.ts";
+import { FlowRegister } from "../flow/register.ts";
+import { MessageWriter } from "../netlink/message.ts";
+import type { FlowFilter } from "./filter.ts";
+import type { Ftfw } from "./ftfw.ts";
+import type { InternalSide } from "./internal.ts";
+import { BATCH_REQUESTS, ENOENT, type KernelPort } from "./kernel-port.ts";
+
+/** Entries of one step. */
+const STEP_ENTRIES = 4096;
+
+export interface Job {
+  /** Do a piece; false when it was the last. `now` in milliseconds. */
+  step(now: number): boolean;
+}
+
+/** Every flow of the internal cache joins the transmit queue, dead ones included. */
+export class SendAll implements Job {
+  readonly #cache: FlowCache;
+  readonly #protocol: Ftfw;
+  #bucket = 0;
+
+  constructor(cache: FlowCache, protocol: Ftfw) {
+    this.#cache = cache;
+    this.#protocol = protocol;
+    cache.beginScan();
+  }
+
+  step(): boolean {
+    this.#bucket = this.#cache.scan(this.#bucket, STEP_ENTRIES, this.#visit);
+    if (this.#bucket >= 0) return true;
+    this.#cache.endScan();
+    return false;
+  }
+
+  readonly #visit = (ref: number): void => this.#protocol.enqueue(ref);
+}
+
+/** Deletes the kernel's flows that pass the filter: what is ignored stays. */
+export class KernelFlush {
+  readonly #kernel: KernelPort;
+  readonly #requests: KernelRequests;
+  readonly #filter: FlowFilter;
+  readonly #writer = new MessageWriter(BATCH_REQUESTS * KERNEL_FLOW_MAX_BYTES);
+  readonly #flow = new FlowRegister();
+  #batched = 0;
+  #sequence = 1;
+  running = false;
+
+  constructor(kernel: KernelPort, requests: KernelRequests, filter: FlowFilter) {
+    this.#kernel = kernel;
+    this.#requests = requests;
+    this.#filter = filter;
+  }
+
+  start(): void {
+    this.running = this.#kernel.dump("flush", {
+      onEntry: (bytes, at, end) => {
+        if (!decodeKernelFlow(this.#flow, bytes, at, end) || !this.#filter(this.#flow)) return;
+        this.#requests.delete(this.#writer, this.#flow, this.#sequence++);
+        this.#batched += 1;
+        if (this.#batched === BATCH_REQUESTS) this.#send();
+      },
+      onDone: () => {
+        this.#send();
+        this.running = false;
+      },
+    });
+  }
+
+  #send(): void {
+    if (this.#batched === 0) return;
+    // A flow that ended meanwhile is as good as deleted.
+    this.#kernel.transact("flush", this.#writer.bytes, this.#writer.length, () => {});
+    this.#writer.reset();
+    this.#batched = 0;
+  }
+}
+
+/**
+ * The repair after lost events: read the whole table, tell the peer of every flow, then ask the kernel
+ * for each entry that the table did not show and give up those it does not have.
+ */
+export class Resync implements Job {
+  readonly #kernel: KernelPort;
+  readonly #requests: KernelRequests;
+  readonly #internal: InternalSide;
+  readonly #filter: FlowFilter;
+  readonly #startedAt: number;
+  readonly #writer = new MessageWriter(BATCH_REQUESTS * KERNEL_FLOW_MAX_BYTES);
+  readonly #flow = new FlowRegister();
+  readonly #doubtful = new Int32Array(BATCH_REQUESTS);
+  readonly #missing = new Uint8Array(BATCH_REQUESTS);
+  #batched = 0;
+  #sequence = 1;
+  #bucket = 0;
+  #now = 0;
+
+  /** `startedAt` in seconds. */
+  constructor(
+    kernel: KernelPort,
+    requests: KernelRequests,
+    internal: InternalSide,
+    filter: FlowFilter,
+    startedAt: number,
+  ) {
+    this.#kernel = kernel;
+    this.#requests = requests;
+    this.#internal = internal;
+    this.#filter = filter;
+    this.#startedAt = startedAt;
+    this.#now = startedAt;
+  }
+
+  /** Ask for the table; `ready` when it was read and `step` may compare. */
+  start(ready: () => void): void {
+    this.#kernel.dump("resync", {
+      onEntry: (bytes, at, end) => {
+        if (!decodeKernelFlow(this.#flow, bytes, at, end) || !this.#filter(this.#flow)) return;
+        this.#internal.updated(this.#flow, "elsewhere", this.#now);
+      },
+      onDone: (errno) => {
+        // A dump that broke off proves nothing about the entries it did not show.
+        if (errno !== 0) return;
+        this.#internal.cache.beginScan();
+        ready();
+      },
+    });
+  }
+
+  step(): boolean {
+    const cache = this.#internal.cache;
+    this.#bucket = cache.scan(this.#bucket, STEP_ENTRIES, this.#visit);
+    this.#ask();
+    if (this.#bucket >= 0) return true;
+    cache.endScan();
+    return false;
+  }
+
+  readonly #visit = (ref: number): void => {
+    const cache = this.#internal.cache;
+    if (cache.state(ref) === State.dead || cache.updated(ref) >= this.#startedAt) return;
+    cache.load(ref, this.#flow);
+    this.#doubtful[this.#batched] = ref;
+    this.#requests.get(this.#writer, this.#flow, this.#sequence + this.#batched);
+    this.#batched += 1;
+    if (this.#batched === BATCH_REQUESTS) this.#ask();
+  };
+
+  #ask(): void {
+    const count = this.#batched;
+    if (count === 0) return;
+    const first = this.#sequence;
+    this.#missing.fill(0, 0, count);
+    this.#kernel.transact("query", this.#writer.bytes, this.#writer.length, (sequence, errno) => {
+      const at = sequence - first;
+      if (at >= 0 && at < count && errno === ENOENT) this.#missing[at] = 1;
+    });
+    this.#writer.reset();
+    this.#sequence += count;
+    this.#batched = 0;
+    for (let i = 0; i < count; i++) {
+      if (this.#missing[i] === 1) this.#internal.vanished(this.#doubtful[i]!);
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What the engine asks of the kernel. The runtime answers with sockets, tests with a fake.
+ */
+
+/** Which of the daemon's sockets speaks: the kernel names it in the events that follow. */
+export type KernelHandle = "commit" | "flush" | "inject" | "query";
+
+export interface DumpHandler {
+  /** Attributes of one entry: bytes between `at` and `end`, behind the netfilter header. */
+  readonly onEntry: (bytes: Uint8Array, at: number, end: number) => void;
+  /** The dump ended; `errno` is positive when the kernel broke it off. */
+  readonly onDone: (errno: number) => void;
+}
+
+export interface KernelPort {
+  /**
+   * Send a batch of requests and learn which of them the kernel refused, before it returns.
+   * `onError` gets the sequence number of the request and a positive errno. Returns 0, or the errno
+   * of a batch that could not be sent at all.
+   */
+  transact(
+    handle: KernelHandle,
+    bytes: Uint8Array,
+    length: number,
+    onError: (sequence: number, errno: number) => void,
+  ): number;
+  /** Ask for the whole table; entries arrive in later turns. False: a dump for this handle runs already. */
+  dump(purpose: "resync" | "flush", handler: DumpHandler): boolean;
+}
+
+export const ENOENT = 2;
+export const EEXIST = 17;
+
+/** Notices and errors for the operator, in the words of doc/logs.md. */
+export interface Journal {
+  notice(text: string): void;
+  warning(text: string): void;
+  error(text: string): void;
+  /** A failed entry, for the log file. */
+  flow(text: string): void;
+  /** The text of an errno. */
+  errnoText(errno: number): string;
+}
+
+/** Requests in one batch: their errors must fit the socket's receive buffer. */
+export const BATCH_REQUESTS = 64;
