@@ -1,7 +1,7 @@
 /**
  * Sentences of conntrackd.conf: one rule for each clause.
  *
- * One token of lookahead decides everything. After a mistake the parser recovers and goes on, so
+ * One token of lookahead decides everything. After a mistake the recovering parser goes on, so
  * that all mistakes of a file can be shown; what a clause means is none of its business.
  * Described in: the grammar of doc/config.md.
  */
@@ -23,9 +23,9 @@ const states = [
 ].map(keyword);
 
 class ConfigParser extends CstParser {
-  constructor() {
+  constructor(isRecovering: boolean) {
     super([...t.tokenTypes], {
-      recoveryEnabled: true,
+      recoveryEnabled: isRecovering,
       maxLookahead: 1,
       nodeLocationTracking: "onlyOffset",
       skipValidations: false,
@@ -287,6 +287,6 @@ type Rule = ReturnType<CstParser["RULE"]>;
 export type { ConfigParser };
 
 /** Analysing the grammar takes some milliseconds: a program makes one parser. */
-export function createParser(): ConfigParser {
-  return new ConfigParser();
+export function createParser(isRecovering: boolean): ConfigParser {
+  return new ConfigParser(isRecovering);
 }

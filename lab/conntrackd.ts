@@ -3,10 +3,17 @@
  *
  * Knows the command line and the texts of `-s`; knows nothing about the wire.
  */
-import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Namespace, type Outcome, isRunning, waitForExit } from "./netns.ts";
+import {
+  findProgram,
+  isExecutable,
+  isRunning,
+  type Namespace,
+  type Outcome,
+  waitForExit,
+} from "./netns.ts";
 import { waitFor } from "./wait.ts";
 
 export type DaemonKind = "ours" | "reference";
@@ -51,15 +58,10 @@ export const projectRoot = fileURLToPath(new URL("..", import.meta.url));
 
 /** The program to run, or undefined where it is not installed. `CONNTRACKD_REFERENCE` names another reference. */
 export function findDaemon(kind: DaemonKind): string | undefined {
-  const { CONNTRACKD_REFERENCE: chosen, PATH = "" } = process.env;
-  const folders = [...PATH.split(":"), "/usr/sbin", "/sbin", "/usr/local/sbin"];
-  const candidates =
-    kind === "ours"
-      ? [join(projectRoot, "bin/conntrackd")]
-      : chosen !== undefined
-        ? [chosen]
-        : folders.map((folder) => join(folder, "conntrackd"));
-  return candidates.find(isExecutable);
+  const { CONNTRACKD_REFERENCE } = process.env;
+  if (kind === "reference") return CONNTRACKD_REFERENCE ?? findProgram("conntrackd");
+  const path = join(projectRoot, "bin/conntrackd");
+  return isExecutable(path) ? path : undefined;
 }
 
 export class Conntrackd {
@@ -230,15 +232,6 @@ function family(address: string): "IPv4" | "IPv6" {
 function isDaemon(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("conntrackd");
-  } catch {
-    return false;
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
   } catch {
     return false;
   }

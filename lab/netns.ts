@@ -6,6 +6,8 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -19,7 +21,7 @@ import { join } from "node:path";
 import { waitFor } from "./wait.ts";
 
 export interface Outcome {
-  /** Exit status; 128 + n after signal n is reported as -1. */
+  /** Exit status; -1 when a signal ended the command. */
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -40,6 +42,23 @@ const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 export function systemEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const { PATH = "" } = process.env;
   return { ...process.env, PATH: `${PATH}:${SYSTEM_PATH}`, LC_ALL: "C", ...extra };
+}
+
+/** Looks a program up in the path for system tools; undefined where it is not installed. */
+export function findProgram(name: string): string | undefined {
+  const { PATH = "" } = systemEnvironment();
+  const folders = PATH.split(":");
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+/** True for a file that this process may run. */
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Runs a command to its end. Never throws for a non-zero status; throws when it cannot start or takes too long. */
@@ -133,7 +152,7 @@ export class Namespace {
     await runOk(["ip", "-netns", this.name, "-batch", "-"], { input: `${input}\n` });
   }
 
-  /** Sets kernel parameters. Keys are paths below /proc/sys and may hold shell patterns: `net/ipv4/conf/[a-z]*[/]rp_filter`. */
+  /** Sets kernel parameters. Keys are paths below /proc/sys and may hold shell patterns. */
   async sysctl(values: Readonly<Record<string, number | string>>): Promise<void> {
     const lines = Object.entries(values).map(
       ([key, value]) => `for f in /proc/sys/${key}; do echo "${value}" > "$f"; done`,

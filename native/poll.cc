@@ -21,7 +21,10 @@ constexpr int kReadable = 1;
 constexpr int kWritable = 2;
 
 uint32_t EpollEvents(int events) {
-  return ((events & kReadable) ? EPOLLIN : 0) | ((events & kWritable) ? EPOLLOUT : 0);
+  uint32_t wanted = 0;
+  if (events & kReadable) wanted |= EPOLLIN;
+  if (events & kWritable) wanted |= EPOLLOUT;
+  return wanted;
 }
 
 /// What libuv holds: it outlives the JavaScript object until its close callback has run.
@@ -101,6 +104,7 @@ class Poll : public Napi::ObjectWrap<Poll> {
     if (!open_) return;
     open_ = false;
     instance_->polls.erase(this);
+    callback_.Reset();  // It may hold the object it belongs to.
     Watch* watch = std::exchange(watch_, nullptr);
     if (watch == nullptr) {
       close(fd_);

@@ -29,7 +29,8 @@ export function ipv4Text(bytes: Uint8Array, at: number): string {
 export function ipv6Text(bytes: Uint8Array, at: number): string {
   const zeros = longestZeroRun(bytes, at);
   const hasIpv4Tail =
-    zeros.start === 0 && (zeros.length === 6 || (zeros.length === 5 && group(bytes, at, 5) === 0xffff));
+    zeros.start === 0 &&
+    (zeros.length === 6 || (zeros.length === 5 && group(bytes, at, 5) === 0xffff));
   let text = "";
   for (let i = 0; i < GROUPS; i++) {
     if (i === zeros.start) {
@@ -37,7 +38,8 @@ export function ipv6Text(bytes: Uint8Array, at: number): string {
       i += zeros.length - 1;
       continue;
     }
-    if (hasIpv4Tail && i === 6) return (text.endsWith(":") ? text : `${text}:`) + ipv4Text(bytes, at + 12);
+    if (hasIpv4Tail && i === 6)
+      return (text.endsWith(":") ? text : `${text}:`) + ipv4Text(bytes, at + 12);
     if (text !== "" && !text.endsWith(":")) text += ":";
     text += group(bytes, at, i).toString(16);
   }

@@ -2,8 +2,15 @@
  * The words that the text and the XML of a flow share: protocol and state names, counters, strings
  * that a stranger chose, and the age of a flow.
  */
-import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP } from "./register.ts";
-import { type FlowRegister, Has0, Has1, W } from "./register.ts";
+import {
+  type FlowRegister,
+  Has0,
+  Has1,
+  IPPROTO_DCCP,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  W,
+} from "./register.ts";
 
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
   1: "icmp",

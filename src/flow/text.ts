@@ -62,7 +62,8 @@ export function flowText(register: FlowRegister, options: FlowTextOptions): stri
     text += tupleText(register, W.replySrc, W.replyDst, W.replyL4Src, W.replyL4Dst);
   }
   if ((has0 & Has0.zoneReply) !== 0) text += ` zone-reply=${words[W.zoneReply]!}`;
-  if ((has1 & Has1.countersReply) !== 0) text += counters(words, W.packetsReplyLow, W.bytesReplyLow);
+  if ((has1 & Has1.countersReply) !== 0)
+    text += counters(words, W.packetsReplyLow, W.bytesReplyLow);
   if (status !== -1) text += flagText(status);
   if ((has0 & Has0.mark) !== 0) text += ` mark=${words[W.mark]!}`;
   if ((has0 & (Has0.zone | Has0.helper)) === 0 && (has1 & RARE_HAS1) === 0) return text;
@@ -95,7 +96,8 @@ function tupleText(
     return `${addresses} srckey=0x${from.toString(16)} dstkey=0x${to.toString(16)}`;
   }
   if (hasPorts(protocol)) return `${addresses} sport=${from} dport=${to}`;
-  if (isIcmp(protocol)) return `${addresses} type=${(to >>> 8) & 0xff} code=${to & 0xff} id=${from}`;
+  if (isIcmp(protocol))
+    return `${addresses} type=${(to >>> 8) & 0xff} code=${to & 0xff} id=${from}`;
   return addresses;
 }
 

@@ -134,7 +134,8 @@ function independentXml(register: FlowRegister, options: FlowTextOptions): strin
     if ((status & Status.ASSURED) !== 0) text += "<assured/>";
     if ((status & Status.SEEN_REPLY) === 0) text += "<unreplied/>";
   }
-  if (register.has1(Has1.start)) text += element("deltatime", `${deltaSeconds(register, options.now)}`);
+  if (register.has1(Has1.start))
+    text += element("deltatime", `${deltaSeconds(register, options.now)}`);
   return `<meta direction="independent">${text}</meta>`;
 }
 

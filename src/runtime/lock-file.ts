@@ -7,8 +7,16 @@
  *
  * Described in: doc/conntrackd.md, "Lock file".
  */
-import { closeSync, openSync, readFileSync, readlinkSync, renameSync } from "node:fs";
-import { linkSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 
 /** Field of `/proc/PID/stat` behind the name in brackets: ticks from boot to the start of the process. */
 const START_TIME_FIELD = 19;

@@ -1,0 +1,3 @@
+export { keywords } from "./keywords.ts";
+export { createGrammar, type Mistake, maxFileBytes, maxNesting, type Sentence } from "./parse.ts";
+export { maxTokens } from "./tokens.ts";

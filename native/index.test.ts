@@ -1,0 +1,362 @@
+import { execFileSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Worker } from "node:worker_threads";
+import { afterEach, describe, expect, it } from "vitest";
+import * as c from "./constants.ts";
+import * as native from "./index.ts";
+
+const bytes = (...values: number[]) => Uint8Array.from(values);
+const word = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
+const descriptors = () => readdirSync("/proc/self/fd").length;
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+const opened: number[] = [];
+afterEach(() => {
+  for (const fd of opened.splice(0)) native.close(fd);
+});
+
+function open(domain: number, type: number, protocol = 0): number {
+  const fd = native.socket(domain, type, protocol);
+  expect(fd).toBeGreaterThanOrEqual(0);
+  opened.push(fd);
+  return fd;
+}
+
+/** 127.0.0.1 and a port that the kernel chooses. */
+const loopback = () => bytes(2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+
+function bound(type = c.SOCK_DGRAM): { fd: number; address: Uint8Array } {
+  const fd = open(c.AF_INET, type);
+  const address = loopback();
+  expect(native.bind(fd, address)).toBe(0);
+  expect(native.getsockname(fd, address)).toBe(16);
+  return { fd, address };
+}
+
+describe("datagrams", () => {
+  it("arrive in one batch, each in its slot, cut ones with their true length", () => {
+    const { fd, address } = bound();
+    const arena = Uint8Array.from({ length: 64 }, (_, i) => i);
+    const sender = open(c.AF_INET, c.SOCK_DGRAM);
+    const offsets = Int32Array.of(0, 10, 20, 40);
+    const sizes = Int32Array.of(3, 12, 8, 5);
+    expect(native.sendBatch(sender, arena, offsets, sizes, 1, 3, address)).toBe(3);
+    const slots = new Uint8Array(40);
+    const lengths = new Int32Array(5);
+    expect(native.receiveBatch(fd, slots, 8, 5, lengths)).toBe(3);
+    expect([...lengths.subarray(0, 3)]).toEqual([12, 8, 5]);
+    expect([...slots.subarray(0, 21)]).toEqual([
+      ...arena.subarray(10, 18),
+      ...arena.subarray(20, 28),
+      ...arena.subarray(40, 45),
+    ]);
+    expect(native.receiveBatch(fd, slots, 8, 5, lengths)).toBe(-c.EAGAIN);
+  });
+
+  it("tell their senders, and leave nothing of an earlier address", () => {
+    const { fd, address } = bound();
+    const from = bound();
+    expect(native.sendTo(from.fd, bytes(7), address)).toBe(1);
+    const senders = new Uint8Array(28).fill(0xff);
+    const lengths = new Int32Array(1);
+    const arena = new Uint8Array(8);
+    expect(native.receiveBatchFrom(fd, arena, 8, 1, lengths, senders, 28)).toBe(1);
+    expect([...senders.subarray(0, 16)]).toEqual([...from.address]);
+    expect([...senders.subarray(16)]).toEqual(new Array(12).fill(0));
+  });
+
+  it("go to one address each, or to the connected peer", () => {
+    const first = bound();
+    const second = bound();
+    const sender = open(c.AF_INET, c.SOCK_DGRAM);
+    const addresses = new Uint8Array([...first.address, ...second.address]);
+    const offsets = Int32Array.of(0, 1);
+    const sizes = Int32Array.of(1, 2);
+    expect(native.sendBatchTo(sender, bytes(1, 2, 3), offsets, sizes, addresses, 16, 2)).toBe(2);
+    expect(native.connect(sender, first.address)).toBe(0);
+    expect(native.sendBatch(sender, bytes(4), Int32Array.of(0), Int32Array.of(1), 0, 1, null)).toBe(
+      1,
+    );
+    expect(native.send(sender, bytes(5, 6), 1, 1)).toBe(1);
+    const into = new Uint8Array(4);
+    const lengths = new Int32Array(4);
+    expect(native.receiveBatch(first.fd, into, 1, 4, lengths)).toBe(3);
+    expect([...into]).toEqual([1, 4, 6, 0]);
+    expect(native.receive(second.fd, into, 1, 3)).toBe(2);
+    expect([...into.subarray(1, 3)]).toEqual([2, 3]);
+  });
+
+  it("go out in more than one system call when they are more than 1024", () => {
+    const { fd, address } = bound();
+    native.setOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, word(8 << 20));
+    const sender = open(c.AF_INET, c.SOCK_DGRAM);
+    const zeroes = new Int32Array(1500);
+    expect(native.sendBatch(sender, new Uint8Array(1), zeroes, zeroes, 0, 1500, address)).toBe(
+      1500,
+    );
+  });
+});
+
+describe("bounds", () => {
+  it("are checked before any byte moves", () => {
+    const { fd, address } = bound();
+    const one = Int32Array.of(1);
+    const invalid = -c.EINVAL;
+    const ten = new Uint8Array(10);
+    expect(native.receiveBatch(fd, ten, 4, 3, new Int32Array(3))).toBe(invalid);
+    expect(native.receiveBatch(fd, ten, 4, 2, one)).toBe(invalid);
+    expect(native.receiveBatch(fd, ten, 0, 1, one)).toBe(invalid);
+    expect(native.receiveBatch(fd, ten, 4, -1, one)).toBe(invalid);
+    expect(native.receiveBatch(fd, ten, Number.MAX_SAFE_INTEGER, 1, one)).toBe(invalid);
+    expect(native.receiveBatchFrom(fd, ten, 5, 2, new Int32Array(2), ten, 6)).toBe(invalid);
+    const outside = Int32Array.of(-1, 10, 2 ** 31 - 1);
+    for (let i = 0; i < 3; i++) {
+      const sizes = new Int32Array(3).fill(1);
+      expect(native.sendBatch(fd, ten, outside, sizes, i, 1, address)).toBe(invalid);
+    }
+    expect(native.sendBatch(fd, ten, one, Int32Array.of(-1), 0, 1, address)).toBe(invalid);
+    expect(native.sendBatch(fd, ten, one, one, 1, 1, address)).toBe(invalid);
+    expect(native.sendBatchTo(fd, ten, one, one, ten, 16, 1)).toBe(invalid);
+    expect(native.send(fd, ten, 5, 6)).toBe(invalid);
+    expect(native.receive(fd, ten, -1, 2)).toBe(invalid);
+    expect(native.read(fd, ten, 11, 0)).toBe(invalid);
+    expect(native.attachFilter(fd, ten)).toBe(invalid);
+    expect(native.timerArm(fd, -1)).toBe(invalid);
+  });
+
+  it("throw for a wrong type only", () => {
+    const wrong = native as unknown as Record<string, (...values: unknown[]) => unknown>;
+    expect(() => wrong["socket"]?.("2", 2, 0)).toThrow(
+      new TypeError("argument 1 must be an integer"),
+    );
+    expect(() => native.socket(2, 2.5, 0)).toThrow(TypeError);
+    expect(() => native.close(2 ** 40)).toThrow("argument 1 must be an integer of 32 bits");
+    expect(() => wrong["bind"]?.(1, [])).toThrow("argument 2 must be a Uint8Array");
+    expect(() => wrong["receiveBatch"]?.(1, bytes(1), 1, 1, bytes(1))).toThrow("an Int32Array");
+    expect(() => wrong["interfaceIndex"]?.()).toThrow("argument 1 must be a string");
+    expect(() => Reflect.construct(native.Poll, [1, "no function"])).toThrow("must be a function");
+    expect(native.close(-1)).toBe(-c.EBADF);
+    expect(native.connect(-1, loopback())).toBe(-c.EBADF);
+    expect(native.socket(12345, 1, 0)).toBe(-c.EAFNOSUPPORT);
+  });
+});
+
+describe("sockets", () => {
+  it("listen, accept, and end a stream", async () => {
+    const server = bound(c.SOCK_STREAM);
+    expect(native.listen(server.fd, 4)).toBe(0);
+    expect(native.accept(server.fd)).toBe(-c.EAGAIN);
+    const client = open(c.AF_INET, c.SOCK_STREAM);
+    expect([0, -c.EINPROGRESS]).toContain(native.connect(client, server.address));
+    await turn();
+    const peer = native.accept(server.fd);
+    expect(peer).toBeGreaterThan(0);
+    opened.push(peer);
+    expect(native.send(client, bytes(1, 2), 0, 2)).toBe(2);
+    expect(native.shutdown(client, c.SHUT_WR)).toBe(0);
+    expect(native.receive(peer, new Uint8Array(8), 0, 8)).toBe(2);
+    expect(native.receive(peer, new Uint8Array(8), 0, 8)).toBe(0);
+  });
+
+  it("take options and filters", () => {
+    const { fd, address } = bound();
+    const out = new Uint8Array(4);
+    expect(native.setOption(fd, c.SOL_SOCKET, c.SO_REUSEADDR, word(1))).toBe(0);
+    expect(native.getOption(fd, c.SOL_SOCKET, c.SO_REUSEADDR, out)).toBe(4);
+    expect([...out]).toEqual([...word(1)]);
+    expect(native.setOption(fd, c.SOL_SOCKET, 9999, word(1))).toBe(-c.ENOPROTOOPT);
+    const dropAll = bytes(0x06, 0, 0, 0, 0, 0, 0, 0); // BPF_RET | BPF_K, 0
+    expect(native.attachFilter(fd, dropAll)).toBe(0);
+    native.sendTo(fd, bytes(1), address);
+    expect(native.receive(fd, out, 0, 4)).toBe(-c.EAGAIN);
+    expect(native.attachFilter(fd, new Uint8Array(0))).toBe(0);
+    native.sendTo(fd, bytes(1), address);
+    expect(native.receive(fd, out, 0, 4)).toBe(1);
+    expect(native.attachFilter(fd, new Uint8Array(0))).toBe(-c.ENOENT);
+  });
+});
+
+describe("a poll", () => {
+  it("tells readiness, stops, starts again, and closes its descriptor", async () => {
+    const before = descriptors();
+    const { fd, address } = bound();
+    opened.pop();
+    const seen: number[][] = [];
+    const poll = new native.Poll(fd, (status, events) => {
+      seen.push([status, events]);
+      native.receive(fd, new Uint8Array(8), 0, 8);
+    });
+    const tell = () => native.sendTo(fd, bytes(1), address);
+    expect(poll.start(0)).toBe(-c.EINVAL);
+    expect(poll.start(native.READABLE)).toBe(0);
+    tell();
+    await turn();
+    expect(seen).toEqual([[0, 1]]);
+    expect(poll.stop()).toBe(0);
+    tell();
+    await turn();
+    expect(seen.length).toBe(1);
+    expect(poll.start(native.READABLE)).toBe(0);
+    await turn();
+    expect(seen.length).toBe(2);
+    poll.start(native.READABLE | native.WRITABLE);
+    await turn();
+    expect(seen.at(-1)).toEqual([0, 2]);
+    expect(poll.close()).toBe(0);
+    expect(poll.close()).toBe(0);
+    expect(poll.start(1)).toBe(-c.EBADF);
+    await turn();
+    expect(native.close(fd)).toBe(-c.EBADF);
+    expect(descriptors()).toBe(before);
+  });
+
+  it("may be closed by its own callback, and before it was started", async () => {
+    const before = descriptors();
+    const fd = native.timerCreate();
+    let calls = 0;
+    const poll = new native.Poll(fd, () => {
+      calls++;
+      expect(native.read(fd, new Uint8Array(8), 0, 8)).toBe(8);
+      poll.close();
+    });
+    poll.start(native.READABLE);
+    expect(native.timerArm(fd, 200)).toBe(0);
+    new native.Poll(native.timerCreate(), () => {}).close();
+    await turn();
+    await turn();
+    expect(calls).toBe(1);
+    expect(descriptors()).toBe(before);
+  });
+
+  it("makes an exception of its callback an uncaught one, and goes on", () => {
+    const script = `
+      const native = require(process.argv[1]);
+      const fd = native.timerCreate();
+      let calls = 0;
+      const poll = new native.Poll(fd, () => {
+        if (++calls === 3) { poll.close(); return; }
+        throw new Error("thrown");
+      });
+      process.on("uncaughtException", (error) => console.log(error.message));
+      native.timerArm(fd, 1);
+      poll.start(1);`;
+    const out = execFileSync(process.execPath, ["-e", script, native.binaryPath], {
+      encoding: "utf8",
+    });
+    expect(out).toBe("thrown\nthrown\n");
+  });
+
+  it("works in a worker thread, and ends with it", async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), "flowkeeper-native-"));
+    const before = descriptors();
+    try {
+      const binary = path.join(directory, "flowkeeper.node");
+      copyFileSync(native.binaryPath, binary);
+      const script = `
+        const { parentPort, workerData } = require("node:worker_threads");
+        const native = require(workerData);
+        const fd = native.timerCreate();
+        native.timerArm(fd, 100);
+        const poll = new native.Poll(fd, (status, events) => {
+          native.read(fd, new Uint8Array(8), 0, 8);
+          parentPort.postMessage([status, events]);
+        });
+        poll.start(1);`;
+      const worker = new Worker(script, { eval: true, workerData: binary });
+      const message = await new Promise((resolve, reject) => {
+        worker.once("message", resolve);
+        worker.once("error", reject);
+      });
+      expect(message).toEqual([0, 1]);
+      await worker.terminate();
+      expect(descriptors()).toBe(before);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+});
+
+describe("a netlink socket", () => {
+  const dump = bytes(20, 0, 0, 0, 18, 0, 1, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0); // RTM_GETLINK
+
+  it("is answered by the kernel, port 0", () => {
+    const fd = open(c.AF_NETLINK, c.SOCK_RAW, c.NETLINK_ROUTE);
+    expect(native.send(fd, dump, 0, dump.length)).toBe(20);
+    const senders = new Uint8Array(12).fill(0xff);
+    const lengths = new Int32Array(1);
+    const arena = new Uint8Array(65536);
+    expect(native.receiveBatchFrom(fd, arena, 65536, 1, lengths, senders, 12)).toBe(1);
+    expect(lengths[0]).toBeGreaterThan(20);
+    expect([...senders.subarray(0, 8)]).toEqual([16, 0, 0, 0, 0, 0, 0, 0]);
+  });
+
+  /** Two sockets in one user group: what one multicasts floods the other, without touching the system. */
+  const mayMulticast = process.getuid?.() === 0;
+  it.skipIf(!mayMulticast && !process.env["CI"])(
+    "that overran (needs root to multicast) tells ENOBUFS, and later events arrive",
+    async () => {
+      const NETLINK_USERSOCK = 2;
+      const group = (bits: number) => bytes(16, 0, 0, 0, 0, 0, 0, 0, bits, 0, 0, 0);
+      const fd = native.socket(c.AF_NETLINK, c.SOCK_RAW, NETLINK_USERSOCK);
+      expect(native.bind(fd, group(1))).toBe(0);
+      expect(native.setOption(fd, c.SOL_SOCKET, c.SO_RCVBUF, word(1))).toBe(0);
+      const sender = open(c.AF_NETLINK, c.SOCK_RAW, NETLINK_USERSOCK);
+      const answers: number[] = [];
+      const into = new Uint8Array(4096);
+      const lengths = new Int32Array(1);
+      const poll = new native.Poll(fd, (status) => {
+        expect(status).toBe(0);
+        answers.push(native.receiveBatch(fd, into, 4096, 1, lengths));
+      });
+      poll.start(native.READABLE);
+      for (let i = 0; i < 100; i++) native.sendTo(sender, new Uint8Array(1000), group(1));
+      await turn();
+      expect(answers).toContain(-c.ENOBUFS);
+      const seen = answers.length;
+      native.sendTo(sender, bytes(1, 2, 3), group(1));
+      await turn();
+      expect(answers.slice(seen)).toEqual([1]);
+      expect(lengths[0]).toBe(3);
+      poll.close();
+      await turn();
+    },
+  );
+});
+
+describe("the system", () => {
+  it("knows interfaces", () => {
+    expect(native.interfaceIndex("lo")).toBe(1);
+    expect(native.interfaceMtu("lo")).toBeGreaterThan(1000);
+    expect(native.interfaceFlags("lo") & c.IFF_LOOPBACK).toBe(c.IFF_LOOPBACK);
+    for (const name of ["", "none-such", "a-name-that-is-too-long", "lo\0"]) {
+      expect(native.interfaceIndex(name)).toBe(-c.ENODEV);
+    }
+  });
+
+  it("has the words of C for errors", () => {
+    expect(native.errnoText(c.EPERM)).toBe("Operation not permitted");
+    expect(native.errnoText(-c.ENOBUFS)).toBe("No buffer space available");
+    expect(native.errnoName(-c.ENOBUFS)).toBe("ENOBUFS");
+    expect(native.errnoText(4095)).toBe("Unknown error 4095");
+    expect(native.errnoName(4095)).toBe("Unknown error 4095");
+  });
+
+  it("sets the scheduler of every thread, and refuses nonsense", () => {
+    const threads = readdirSync("/proc/self/task").length;
+    expect(native.setScheduler(c.SCHED_OTHER, 0)).toBeGreaterThanOrEqual(Math.min(threads, 2));
+    expect(native.setScheduler(c.SCHED_OTHER, 50)).toBe(-c.EINVAL);
+  });
+
+  it("duplicates descriptors and disarms timers", () => {
+    const fd = native.timerCreate();
+    const spare = open(c.AF_INET, c.SOCK_DGRAM);
+    expect(native.dup2(fd, spare)).toBe(spare);
+    expect(native.timerArm(spare, 1)).toBe(0);
+    expect(native.timerArm(fd, 0)).toBe(0);
+    expect(native.read(fd, new Uint8Array(8), 0, 8)).toBe(-c.EAGAIN);
+    expect(native.close(fd)).toBe(0);
+    expect(native.dup2(-1, spare)).toBe(-c.EBADF);
+  });
+});

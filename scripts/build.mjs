@@ -1,0 +1,65 @@
+// Builds everything: the native addon, one bundle a program in dist/, and the launchers in bin/.
+//
+// Bundles are split, so that a request of the command line loads only what it needs.
+
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { buildNative } from "./build-native.mjs";
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** Programs that people run: a launcher each in bin/. */
+const programs = { conntrackd: "src/cli/conntrackd.ts" };
+/** Programs of the project's own. */
+const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
+
+export async function build({ quiet = false } = {}) {
+  buildNative({ quiet });
+  const { build: bundle } = await import("esbuild");
+  const dist = path.join(root, "dist");
+  rmSync(dist, { recursive: true, force: true });
+  await bundle({
+    absWorkingDir: root,
+    entryPoints: { ...programs, ...tools },
+    outdir: dist,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    logLevel: quiet ? "error" : "warning",
+    // Some packages are CommonJS and ask for `require`.
+    banner: {
+      js: 'import { createRequire as __require } from "node:module"; const require = __require(import.meta.url);',
+    },
+  });
+  copyFileSync(
+    path.join(root, "native/build/Release/flowkeeper.node"),
+    path.join(dist, "flowkeeper.node"),
+  );
+  for (const name of Object.keys(programs)) writeLauncher(name);
+}
+
+/** Names Node absolutely: a script that keepalived runs has a bare PATH. */
+function writeLauncher(name) {
+  const bin = path.join(root, "bin");
+  mkdirSync(bin, { recursive: true });
+  const file = path.join(bin, name);
+  const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const bundle = path.join(root, "dist", `${name}.mjs`);
+  writeFileSync(file, `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(bundle)} "$@"\n`);
+  chmodSync(file, 0o755);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  try {
+    await build();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  }
+}

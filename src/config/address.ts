@@ -1,0 +1,47 @@
+/**
+ * Addresses as conntrackd.conf spells them: text to bytes, bytes to text. Resolves no names.
+ */
+
+/** A decimal number, or an octal one after a leading zero. */
+function part(text: string): number | undefined {
+  if (!/^\d{1,16}$/.test(text)) return undefined;
+  if (text.length === 1 || text[0] !== "0") return Number(text);
+  return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined;
+}
+
+/** Four parts, decimal or octal (`010.0.0.1` is 8.0.0.1), or the address as a single number. */
+export function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split(".").map(part);
+  const [first] = parts;
+  if (parts.length === 1 && first !== undefined && first <= 0xffffffff) return ipv4Bytes(first);
+  const isWhole = parts.length === 4 && parts.every((value) => value !== undefined && value <= 255);
+  return isWhole ? Uint8Array.from(parts as number[]) : undefined;
+}
+
+/** RFC 4291 §2.2, without zones and without embedded IPv4, which the language cannot spell. */
+export function parseIpv6(text: string): Uint8Array | undefined {
+  const halves = text.split("::");
+  if (halves.length > 2) return undefined;
+  const [head = [], tail] = halves.map((half) => (half === "" ? [] : half.split(":")));
+  const groups = [...head, ...(tail ?? [])];
+  if (!groups.every((group) => /^[0-9A-Fa-f]{1,4}$/.test(group))) return undefined;
+  if (tail === undefined ? groups.length !== 8 : groups.length > 7) return undefined;
+  const middle = Array.from({ length: 8 - groups.length }, () => "0");
+  const all = [...head, ...middle, ...(tail ?? [])].map((group) => Number.parseInt(group, 16));
+  return Uint8Array.from(all.flatMap((value) => [value >> 8, value & 255]));
+}
+
+/** The address as an unsigned 32-bit number, first byte highest. */
+export function ipv4Number(bytes: Uint8Array): number {
+  return bytes.reduce((value, byte) => value * 256 + byte, 0);
+}
+
+export function ipv4Bytes(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
+
+export function formatAddress(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);
+  return groups.map((group) => group.toString(16)).join(":");
+}

@@ -1,0 +1,39 @@
+/**
+ * Clauses of the language that this release does not run. The daemon refuses to start with them:
+ * a clause that is read and then ignored would be worse than none.
+ */
+
+import type { Config } from "./model.ts";
+
+/** One sentence for each, with file, line and column. Empty: the daemon can run. */
+export function unsupported(config: Config): string[] {
+  const { positions, file } = config.source;
+  const found: string[] = [];
+  const refuse = (applies: boolean, path: string, sentence: string) => {
+    if (!applies) return;
+    const at = positions.get(path);
+    found.push(`${at ? `${file}:${at.line}:${at.column}` : file}: ${sentence}`);
+  };
+  const { sync, general, runMode, helper } = config;
+  const hasMode = (name: string) => positions.has(`sync.mode.${name}`);
+  refuse(hasMode("alarm"), "sync.mode.alarm", "this release does not run `Mode ALARM'.");
+  refuse(hasMode("notrack"), "sync.mode.notrack", "this release does not run `Mode NOTRACK'.");
+  for (const [index, link] of sync.links.entries()) {
+    const path = `sync.links.${index}`;
+    const isMulticast = link.kind === "multicast";
+    refuse(isMulticast, path, "this release does not run `Multicast' links.");
+    refuse(link.kind === "tcp", path, "this release does not run `TCP' links.");
+    refuse(index > 0, path, "this release runs one dedicated link only.");
+  }
+  const hasExpectations = sync.expectationSync !== false;
+  const expectations = "this release does not replicate expectations (`ExpectationSync').";
+  refuse(hasExpectations, "sync.expectationSync", expectations);
+  refuse(runMode === "stats", "stats", "this release does not run the `Stats' section.");
+  const polls = general.pollSecs !== null;
+  refuse(polls, "general.pollSecs", "this release does not poll the kernel (`PollSecs').");
+  for (const [index, { name }] of helper.instances.entries()) {
+    const sentence = `this release does not run user-space helpers (\`Type ${name}').`;
+    refuse(true, `helper.instances.${index}`, sentence);
+  }
+  return found;
+}

@@ -1,0 +1,125 @@
+/**
+ * The socket that hears what happens to the connection-tracking table.
+ *
+ * When a wake-up finds a queue and not a single event, the next look waits a moment, so that events
+ * gather and one system call serves many: under load the calls are the cost. A single event is served
+ * at once.
+ */
+import { SOL_NETLINK } from "../../native/constants.ts";
+import * as native from "../../native/index.ts";
+import {
+  EAGAIN,
+  ENOBUFS,
+  growReceiveBuffer,
+  MessageReader,
+  type NetlinkSocket,
+  openNetlink,
+  receiveBufferSize,
+  setIntOption,
+} from "./netlink-socket.ts";
+import { SystemError } from "./system-error.ts";
+
+/** Groups NEW, UPDATE and DESTROY. */
+const CONNTRACK_GROUPS = 0x07;
+const NETLINK_BROADCAST_ERROR = 4;
+const NETLINK_NO_ENOBUFS = 5;
+/** No event of today's kernels is larger. */
+const EVENT_SLOT_BYTES = 4096;
+const MAX_SLOTS = 256;
+/** A batch from which on events are given time to gather. */
+const GATHER_FROM = 4;
+const GATHER_MS = 1;
+
+export interface EventSourceOptions {
+  /** Most events of one turn (`EventIterationLimit`); one more is taken, as the reference does. */
+  readonly iterationLimit: number;
+  /** Socket-filter program, 8 bytes an instruction; empty for none. */
+  readonly program: Uint8Array;
+  readonly reliable: boolean;
+  /** `NetlinkBufferSize` and its ceiling, in bytes; 0: what the system gives. */
+  readonly bufferBytes: number;
+  readonly bufferMaxBytes: number;
+  readonly onEvent: (bytes: Uint8Array, at: number, end: number) => void;
+  /** Events were taken: send what they caused. */
+  readonly onTurn: () => void;
+  readonly onOverrun: () => void;
+}
+
+export class EventSource {
+  readonly #socket: NetlinkSocket;
+  readonly #reader: MessageReader;
+  readonly #poll: native.Poll;
+  readonly #options: EventSourceOptions;
+  #gathering: NodeJS.Timeout | undefined;
+  #again: NodeJS.Immediate | undefined;
+  #bufferBytes: number;
+
+  constructor(options: EventSourceOptions) {
+    this.#options = options;
+    this.#socket = openNetlink(CONNTRACK_GROUPS);
+    const { fd } = this.#socket;
+    if (options.program.length > 0) {
+      const attached = native.attachFilter(fd, options.program);
+      if (attached < 0) throw new SystemError("filter", attached);
+    }
+    if (options.reliable) {
+      setIntOption(fd, SOL_NETLINK, NETLINK_BROADCAST_ERROR, 1);
+      setIntOption(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
+    }
+    if (options.bufferBytes > 0) growReceiveBuffer(fd, Math.floor(options.bufferBytes / 2));
+    this.#bufferBytes = receiveBufferSize(fd);
+    const slots = Math.min(MAX_SLOTS, options.iterationLimit + 1);
+    this.#reader = new MessageReader(fd, EVENT_SLOT_BYTES, slots);
+    this.#poll = new native.Poll(fd, () => this.#turn());
+  }
+
+  /** Size of the receive buffer as the kernel counts it. */
+  get bufferBytes(): number {
+    return this.#bufferBytes;
+  }
+
+  start(): void {
+    this.#poll.start(native.READABLE);
+  }
+
+  close(): void {
+    clearTimeout(this.#gathering);
+    clearImmediate(this.#again);
+    this.#poll.close();
+  }
+
+  /** Double the buffer; undefined when the ceiling forbids it. */
+  grow(): number | undefined {
+    if (this.#bufferBytes * 2 > this.#options.bufferMaxBytes) return undefined;
+    growReceiveBuffer(this.#socket.fd, this.#bufferBytes);
+    this.#bufferBytes = receiveBufferSize(this.#socket.fd);
+    return this.#bufferBytes;
+  }
+
+  #turn(): void {
+    const count = this.#reader.read(this.#options.onEvent);
+    if (count === ENOBUFS) {
+      this.#options.onOverrun();
+      this.#soon();
+      return;
+    }
+    if (count > 0) this.#options.onTurn();
+    if (count === this.#reader.slots) this.#soon();
+    else if (count >= GATHER_FROM) this.#gather();
+    else if (count < 0 && count !== EAGAIN) throw new SystemError("receive", count);
+    else this.#poll.start(native.READABLE);
+  }
+
+  /** More waits: go on when the other descriptors had their turn. */
+  #soon(): void {
+    this.#poll.stop();
+    this.#again = setImmediate(this.#resume);
+  }
+
+  #gather(): void {
+    this.#poll.stop();
+    this.#gathering = setTimeout(this.#resume, GATHER_MS);
+  }
+
+  readonly #resume = (): void => this.#turn();
+}

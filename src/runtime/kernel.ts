@@ -1,0 +1,158 @@
+/**
+ * The engine's kernel port on real sockets: batches of requests, and dumps of the table.
+ *
+ * Each purpose has a socket of its own, because the kernel names the socket in the events that follow,
+ * and because one socket carries one dump at a time.
+ */
+import * as native from "../../native/index.ts";
+import {
+  IPCTNL_MSG_CT_GET,
+  MessageWriter,
+  NFGEN_BYTES,
+  NLM_F_DUMP,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HEADER_BYTES,
+  readI32,
+} from "../netlink/message.ts";
+import type { DumpHandler, KernelHandle, KernelPort } from "../sync/kernel-port.ts";
+import {
+  EAGAIN,
+  ENOBUFS,
+  growReceiveBuffer,
+  MessageReader,
+  type NetlinkSocket,
+  openNetlink,
+} from "./netlink-socket.ts";
+import { SystemError } from "./system-error.ts";
+
+/** The errors of a batch, each with the request it refuses, must fit. */
+const REPLY_BUFFER_BYTES = 1 << 20;
+/** The kernel fills a datagram of a dump up to 32 KiB when the buffer is large enough. */
+const DUMP_SLOT_BYTES = 65536;
+const DUMP_SLOTS = 4;
+const REPLY_SLOT_BYTES = 4096;
+const REPLY_SLOTS = 64;
+
+interface Channel {
+  readonly socket: NetlinkSocket;
+  readonly reader: MessageReader;
+}
+
+export class Kernel implements KernelPort {
+  readonly #channels: Record<KernelHandle, Channel>;
+  readonly #dumps = new Map<string, native.Poll>();
+  #onTurn: () => void = () => {};
+
+  constructor() {
+    this.#channels = {
+      commit: openChannel(),
+      flush: openChannel(),
+      inject: openChannel(),
+      query: openChannel(),
+    };
+  }
+
+  portId(handle: KernelHandle): number {
+    return this.#channels[handle].socket.portId;
+  }
+
+  /** Called after each batch of entries of a dump that runs in the background. */
+  onTurn(callback: () => void): void {
+    this.#onTurn = callback;
+  }
+
+  transact(
+    handle: KernelHandle,
+    bytes: Uint8Array,
+    length: number,
+    onError: (sequence: number, errno: number) => void,
+  ): number {
+    const { socket, reader } = this.#channels[handle];
+    // The kernel works through the batch before `send` returns: what it refused is waiting then.
+    const sent = native.send(socket.fd, bytes, 0, length);
+    if (sent < 0) return -sent;
+    for (;;) {
+      const count = reader.read((reply, at, _end, type) => {
+        if (type !== NLMSG_ERROR) return;
+        const errno = -readI32(reply, at + NLMSG_HEADER_BYTES);
+        if (errno > 0) onError(readI32(reply, at + 8), errno);
+      });
+      if (count === EAGAIN) return 0;
+      if (count < 0 && count !== ENOBUFS) return -count;
+    }
+  }
+
+  dump(purpose: "resync" | "flush", handler: DumpHandler): boolean {
+    if (this.#dumps.has(purpose)) return false;
+    const { fd } = openNetlink();
+    const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
+    requestDump(fd);
+    const finish = (errno: number) => {
+      this.#dumps.get(purpose)?.close();
+      this.#dumps.delete(purpose);
+      handler.onDone(errno);
+    };
+    const poll = new native.Poll(fd, () => {
+      const end = readDump(reader, handler.onEntry);
+      if (end !== undefined) finish(end);
+      this.#onTurn();
+    });
+    this.#dumps.set(purpose, poll);
+    poll.start(native.READABLE);
+    return true;
+  }
+
+  /** Read the whole table now, entry by entry; for the start, when nothing else waits. */
+  dumpNow(onEntry: DumpHandler["onEntry"]): void {
+    const { fd } = openNetlink();
+    try {
+      const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
+      requestDump(fd);
+      for (;;) {
+        // The kernel produces the next part of a dump while the last one is read: it never waits.
+        const errno = readDump(reader, onEntry);
+        if (errno === undefined) continue;
+        if (errno !== 0) throw new SystemError("dump", errno);
+        return;
+      }
+    } finally {
+      native.close(fd);
+    }
+  }
+
+  close(): void {
+    for (const poll of this.#dumps.values()) poll.close();
+    this.#dumps.clear();
+    for (const { socket } of Object.values(this.#channels)) native.close(socket.fd);
+  }
+}
+
+function openChannel(): Channel {
+  const socket = openNetlink();
+  growReceiveBuffer(socket.fd, REPLY_BUFFER_BYTES);
+  return { socket, reader: new MessageReader(socket.fd, REPLY_SLOT_BYTES, REPLY_SLOTS) };
+}
+
+function requestDump(fd: number): void {
+  const w = new MessageWriter(64);
+  w.begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0);
+  w.end();
+  const sent = native.send(fd, w.bytes, 0, w.length);
+  if (sent < 0) throw new SystemError("send", sent);
+}
+
+/** One batch of a dump: undefined while it goes on, then 0 or the errno that broke it off. */
+function readDump(reader: MessageReader, onEntry: DumpHandler["onEntry"]): number | undefined {
+  let ended: number | undefined;
+  const count = reader.read((bytes, at, end, type) => {
+    if (type === NLMSG_DONE || type === NLMSG_ERROR) {
+      ended = Math.abs(readI32(bytes, at + NLMSG_HEADER_BYTES));
+    } else {
+      onEntry(bytes, at + NLMSG_HEADER_BYTES + NFGEN_BYTES, end);
+    }
+  });
+  if (count < 0 && count !== EAGAIN && ended === undefined) return -count;
+  return ended;
+}

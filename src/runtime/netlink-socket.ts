@@ -1,0 +1,134 @@
+/**
+ * A netlink socket: opening, buffers, and reading batches of messages.
+ *
+ * Messages that do not come from the kernel (sender port other than 0) are dropped here.
+ */
+import {
+  AF_NETLINK,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SOCK_RAW,
+  SOL_SOCKET,
+} from "../../native/constants.ts";
+import * as native from "../../native/index.ts";
+import { NLMSG_HEADER_BYTES, readI32, readU16 } from "../netlink/message.ts";
+import { SystemError } from "./system-error.ts";
+
+const NETLINK_NETFILTER = 12;
+/** `struct sockaddr_nl`. */
+const ADDRESS_BYTES = 12;
+const EPERM = -1;
+export const EAGAIN = -11;
+export const ENOBUFS = -105;
+
+export interface NetlinkSocket {
+  readonly fd: number;
+  /** By this number the kernel tells who caused an event. */
+  readonly portId: number;
+}
+
+/** Open a netfilter socket that hears the groups of `groupMask` (bit n-1 is group n). */
+export function openNetlink(groupMask = 0): NetlinkSocket {
+  const fd = native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+  if (fd < 0) throw new SystemError("socket", fd);
+  const address = new Uint8Array(ADDRESS_BYTES);
+  const view = new DataView(address.buffer);
+  view.setUint16(0, AF_NETLINK, true);
+  view.setUint32(8, groupMask, true);
+  const bound = native.bind(fd, address);
+  if (bound < 0) {
+    native.close(fd);
+    throw new SystemError("bind", bound);
+  }
+  native.getsockname(fd, address);
+  return { fd, portId: view.getUint32(4, true) };
+}
+
+const word = new Uint8Array(4);
+const wordView = new DataView(word.buffer);
+
+/** Set an integer socket option; a negative errno when the kernel refuses. */
+export function setIntOption(fd: number, level: number, name: number, value: number): number {
+  wordView.setInt32(0, value, true);
+  return native.setOption(fd, level, name, word);
+}
+
+/**
+ * Ask for a receive buffer of `bytes` (the kernel doubles it), by force where that is allowed.
+ * Returns the size obtained and whether the limit of the system had to be respected.
+ */
+export function growReceiveBuffer(fd: number, bytes: number): { size: number; limited: boolean } {
+  const forced = setIntOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes);
+  const limited = forced === EPERM;
+  if (limited) setIntOption(fd, SOL_SOCKET, SO_RCVBUF, bytes);
+  return { size: receiveBufferSize(fd), limited };
+}
+
+export function receiveBufferSize(fd: number): number {
+  const value = new Uint8Array(4);
+  native.getOption(fd, SOL_SOCKET, SO_RCVBUF, value);
+  return new DataView(value.buffer).getInt32(0, true);
+}
+
+/** One message: it starts at `at` and ends before `end`; its type is at `at + 4`. */
+export type MessageVisitor = (bytes: Uint8Array, at: number, end: number, type: number) => void;
+
+/** Reads datagrams in batches into memory of its own, and takes them apart. */
+export class MessageReader {
+  readonly #fd: number;
+  readonly #slotBytes: number;
+  readonly #slots: number;
+  readonly #arena: Uint8Array;
+  readonly #lengths: Int32Array;
+  readonly #senders: Uint8Array;
+
+  constructor(fd: number, slotBytes: number, slots: number) {
+    this.#fd = fd;
+    this.#slotBytes = slotBytes;
+    this.#slots = slots;
+    this.#arena = new Uint8Array(slotBytes * slots);
+    this.#lengths = new Int32Array(slots);
+    this.#senders = new Uint8Array(slots * ADDRESS_BYTES);
+  }
+
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** Read one batch and visit its messages. Datagrams read, or a negative errno. */
+  read(visit: MessageVisitor): number {
+    const count = native.receiveBatchFrom(
+      this.#fd,
+      this.#arena,
+      this.#slotBytes,
+      this.#slots,
+      this.#lengths,
+      this.#senders,
+      ADDRESS_BYTES,
+    );
+    for (let i = 0; i < count; i++) {
+      if (readI32(this.#senders, i * ADDRESS_BYTES + 4) !== 0) continue;
+      const start = i * this.#slotBytes;
+      const length = this.#lengths[i]!;
+      // A datagram that was cut cannot be told apart from a whole one by its messages: skip it.
+      if (length <= this.#slotBytes) visitMessages(this.#arena, start, start + length, visit);
+    }
+    return count;
+  }
+}
+
+/** Walk the messages of a datagram; one that claims more than there is ends the walk. */
+export function visitMessages(
+  bytes: Uint8Array,
+  start: number,
+  stop: number,
+  visit: MessageVisitor,
+): void {
+  let at = start;
+  while (at + NLMSG_HEADER_BYTES <= stop) {
+    const length = readI32(bytes, at) >>> 0;
+    if (length < NLMSG_HEADER_BYTES || length > stop - at) return;
+    visit(bytes, at, at + length, readU16(bytes, at + 4));
+    at += (length + 3) & ~3;
+  }
+}

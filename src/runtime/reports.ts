@@ -1,0 +1,184 @@
+/** Counters of the running daemon, as the blocks of `conntrackd -s`. */
+import type { FlowCache } from "../cache/flow-cache.ts";
+import {
+  activeLinkBlock,
+  type CacheCounters,
+  cacheBlock,
+  cacheExtendedBlock,
+  injectBlock,
+  type LinkReport,
+  linkBlock,
+  type NetworkCounters,
+  networkBlock,
+  queueBlock,
+  resendQueueHead,
+  resendQueueLine,
+  runtimeBlock,
+  trackingBlock,
+  trafficBlock,
+} from "../stats/report.ts";
+import type { Engine, EventCounters } from "../sync/engine.ts";
+import { InjectedExternal } from "../sync/external.ts";
+import type { UdpLink } from "./udp-link.ts";
+
+/** Most elements of the transmit queue; the reference prints the same. */
+const TRANSMIT_QUEUE_MAX = 2147483647;
+/** Lines of one piece of the resend queue. */
+const PIECE_LINES = 512;
+
+export interface Reported {
+  readonly engine: Engine;
+  readonly link: UdpLink;
+  readonly errorQueueLength: number;
+  readonly resendQueueSize: number;
+}
+
+export interface ProcessCounters {
+  readonly uptimeSeconds: number;
+  readonly bufferBytes: number;
+  readonly localReadFailed: number;
+}
+
+function counters(cache: FlowCache): CacheCounters {
+  return {
+    active: cache.active,
+    entries: cache.entries,
+    objects: cache.entries,
+    noMemory: 0,
+    ...cache.counters,
+  };
+}
+
+function sides(engine: Engine, block: (name: string, c: CacheCounters) => string): string {
+  const internal = block("internal", counters(engine.internal.cache));
+  const { external } = engine;
+  if (external instanceof InjectedExternal) return internal + injectBlock(external.injector.counters);
+  return internal + block("external", counters(engine.externalCache!));
+}
+
+function linkReport(link: UdpLink): LinkReport {
+  const { traffic } = link;
+  return {
+    kind: "UDP",
+    device: link.interfaceName,
+    counters: {
+      bytesSent: traffic.bytesSent,
+      bytesReceived: traffic.bytesReceived,
+      packetsSent: traffic.datagramsSent,
+      packetsReceived: traffic.datagramsReceived,
+      sendErrors: traffic.sendErrors,
+      receiveErrors: traffic.receiveErrors,
+    },
+  };
+}
+
+function network(engine: Engine): NetworkCounters {
+  const wire = engine.receiver.counters;
+  return {
+    wrongVersion: wire.version,
+    malformedHeader: wire.header,
+    malformedPayload: wire.payload,
+    badType: wire.type,
+    truncated: wire.truncated,
+    badSize: wire.size,
+    lost: engine.protocol.counters.lost,
+    before: engine.protocol.counters.before,
+  };
+}
+
+export function generalReport({ engine, link }: Reported): string {
+  return (
+    sides(engine, cacheBlock) +
+    trafficBlock(engine.internal.traffic) +
+    activeLinkBlock(linkReport(link)) +
+    trackingBlock(network(engine))
+  );
+}
+
+export function networkReport({ engine, link }: Reported): string {
+  return networkBlock(network(engine)) + activeLinkBlock(linkReport(link));
+}
+
+export function cacheReport({ engine }: Reported): string {
+  return sides(engine, cacheExtendedBlock);
+}
+
+export function linksReport({ link }: Reported): string {
+  return linkBlock(linkReport(link), link.status(), true);
+}
+
+export function queueReport({ engine, errorQueueLength, resendQueueSize }: Reported): string {
+  const { protocol } = engine;
+  return queueBlock(protocol.counters.controls, [
+    {
+      name: "txqueue",
+      elements: protocol.transmitQueue.length,
+      maximum: TRANSMIT_QUEUE_MAX,
+      noSpace: 0,
+    },
+    { name: "errorq", elements: 0, maximum: errorQueueLength, noSpace: 0 },
+    {
+      name: "rsqueue",
+      elements: protocol.resendQueue.length,
+      maximum: resendQueueSize,
+      noSpace: protocol.counters.resendOverflow,
+    },
+  ]);
+}
+
+/** The resend queue in pieces; it may hold 131072 lines and more. */
+export function resendQueueReport({ engine }: Reported): () => string | null {
+  const { protocol } = engine;
+  // A snapshot: the queue changes under a client that reads slowly.
+  const list = [...protocol.resendList()];
+  let next = -1;
+  return () => {
+    if (next === -1) {
+      next = 0;
+      return resendQueueHead(list.length);
+    }
+    if (next >= list.length) return null;
+    let text = "";
+    for (const end = Math.min(list.length, next + PIECE_LINES); next < end; next++) {
+      const { control, sequence: seq, flags } = list[next]!;
+      text += resendQueueLine(
+        control ? { kind: "control", seq, flags } : { kind: "object", seq },
+      );
+    }
+    return text;
+  };
+}
+
+const NO_EVENTS: EventCounters = {
+  received: 0,
+  filtered: 0,
+  unknown: 0,
+  failed: 0,
+  dumpUnknown: 0,
+  overruns: 0,
+  kernelFlushes: 0,
+  resyncs: 0,
+};
+
+export function runtimeReport(process: ProcessCounters, events: EventCounters = NO_EVENTS): string {
+  return runtimeBlock({
+    uptimeSeconds: process.uptimeSeconds,
+    eventsReceived: events.received,
+    eventsFiltered: events.filtered,
+    eventsUnknown: events.unknown,
+    eventsFailed: events.failed,
+    dumpUnknown: events.dumpUnknown,
+    overruns: events.overruns,
+    kernelFlushes: events.kernelFlushes,
+    kernelResyncs: events.resyncs,
+    bufferBytes: process.bufferBytes,
+    // Nothing here forks, selects or waits.
+    childFailed: 0,
+    childSegfault: 0,
+    childTermsig: 0,
+    selectFailed: 0,
+    waitFailed: 0,
+    localReadFailed: process.localReadFailed,
+    localUnknownRequest: 0,
+  });
+}

@@ -1,0 +1,88 @@
+/** What the engine and its surroundings take from a configuration: each gets the few values it needs. */
+import { randomBytes } from "node:crypto";
+import { type Config, type LinkConfig, tcpStateNumber } from "../config/index.ts";
+import type { FlowRegister } from "../flow/register.ts";
+import { flowText } from "../flow/text.ts";
+import type { EngineOptions } from "../sync/engine.ts";
+import { type FilterOptions, flowFilter, type Network } from "../sync/filter.ts";
+import type { Facility } from "./syslog.ts";
+
+/** Datagrams of one batch to the link. */
+const DATAGRAM_SLOTS = 64;
+const DAEMON_FACILITY = 3;
+const LOCAL0_FACILITY = 16;
+
+export function filterOptions(config: Config): FilterOptions {
+  const { protocol, address, state } = config.general.filter;
+  return {
+    protocols: protocol === null ? undefined : section(protocol, protocol.protocols.map(number)),
+    addresses: address === null ? undefined : section(address, networks(address)),
+    states: state === null ? undefined : section(state, state.tcp.map(tcpStateNumber)),
+  };
+}
+
+function section<T>({ logic }: { logic: "accept" | "ignore" }, list: readonly T[]) {
+  return { accept: logic === "accept", list };
+}
+
+const number = (each: { readonly number: number }) => each.number;
+
+function networks(address: NonNullable<Config["general"]["filter"]["address"]>): Network[] {
+  return [
+    ...address.v4Hosts.map((host) => ({ address: ipv4(host), prefix: 32 })),
+    ...address.v4Nets.map((net) => ({ address: ipv4(net.address), prefix: net.prefix })),
+    ...address.v6Hosts.map((host) => ({ address: host, prefix: 128 })),
+    ...address.v6Nets.map((net) => ({ address: net.address, prefix: net.prefix })),
+  ];
+}
+
+function ipv4(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+export function engineOptions(
+  config: Config,
+  datagramLimit: number,
+  microseconds: () => number,
+): EngineOptions {
+  const { general, sync } = config;
+  const options = filterOptions(config);
+  return {
+    hashLimit: general.hashLimit,
+    hashSeed: randomBytes(4).readInt32LE(),
+    datagramLimit,
+    datagramSlots: DATAGRAM_SLOTS,
+    window: sync.ackWindowSize,
+    resendQueueSize: sync.resendQueueSize,
+    commitTimeout: sync.commitTimeout,
+    purgeTimeout: sync.purgeTimeout,
+    overrunResync: Math.max(0, general.netlinkOverrunResync),
+    externalCache: !sync.disableExternalCache,
+    windowTracking: sync.tcpWindowTracking,
+    firstSequence: () => Math.floor(Date.now() / 1000),
+    filter: flowFilter(options),
+    filteredByKernel: general.filter.from === "kernelspace",
+    flowLine: (flow: FlowRegister) => flowText(flow, { timeout: true, now: Date.now() }),
+    microseconds,
+  };
+}
+
+export function linkOptions(link: LinkConfig, iterationLimit: number) {
+  return {
+    interfaceName: link.ifname ?? "",
+    address: link.localAddress ?? new Uint8Array(0),
+    peer: link.peerAddress ?? new Uint8Array(0),
+    port: link.port,
+    checksum: link.checksum,
+    sendBuffer: link.sndBuf,
+    receiveBuffer: link.rcvBuf,
+    iterationLimit,
+  };
+}
+
+/** The name of a syslog facility number. */
+export function facilityName(facility: number): Facility {
+  return facility === DAEMON_FACILITY
+    ? "daemon"
+    : (`local${facility - LOCAL0_FACILITY}` as Facility);
+}
