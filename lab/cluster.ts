@@ -232,8 +232,8 @@ async function takeOver(space: Namespace, ipv6: boolean): Promise<void> {
   ]);
   // Setting the hardware address, even to what it is, makes the kernel announce every address of the device.
   const links = JSON.parse(await space.runOk(["ip", "-json", "link"])) as readonly LinkRow[];
-  const outward = links.filter((link) => link.ifname === "lan0" || link.ifname === "wan0");
-  await space.ip(outward.map((link) => `link set ${link.ifname} address ${link.address}`));
+  const hardware = (name: string) => links.find((link) => link.ifname === name)?.address ?? "";
+  await space.ip(["wan0", "lan0"].map((name) => `link set ${name} address ${hardware(name)}`));
 }
 
 interface LinkRow {

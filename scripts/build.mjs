@@ -2,7 +2,15 @@
 //
 // Bundles are split, so that a request of the command line loads only what it needs.
 
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { buildNative } from "./build-native.mjs";
@@ -14,6 +22,8 @@ const programs = { conntrackd: "src/cli/conntrackd.ts" };
 /** Programs of the project's own. */
 const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
 
+const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+
 export async function build({ quiet = false } = {}) {
   buildNative({ quiet });
   const { build: bundle } = await import("esbuild");
@@ -21,7 +31,11 @@ export async function build({ quiet = false } = {}) {
   rmSync(dist, { recursive: true, force: true });
   await bundle({
     absWorkingDir: root,
-    entryPoints: { ...programs, ...tools },
+    entryPoints: Object.fromEntries(
+      Object.entries({ ...programs, ...tools }).filter(([, file]) =>
+        existsSync(path.join(root, file)),
+      ),
+    ),
     outdir: dist,
     outExtension: { ".js": ".mjs" },
     bundle: true,
@@ -32,9 +46,10 @@ export async function build({ quiet = false } = {}) {
     platform: "node",
     target: "node20",
     logLevel: quiet ? "error" : "warning",
+    define: { FLOWKEEPER_VERSION: JSON.stringify(version) },
     // Some packages are CommonJS and ask for `require`.
     banner: {
-      js: 'import { createRequire as __require } from "node:module"; const require = __require(import.meta.url);',
+      js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
     },
   });
   copyFileSync(

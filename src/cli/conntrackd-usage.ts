@@ -42,8 +42,7 @@ const clientRows: readonly UsageRow[] = [
 
 /** `-v`; with our own version in a line of its own for `--version`. */
 export function versionText(ownVersion: string, isLong: boolean): string {
-  const text =
-    `${NAME}. Flowkeeper, licensed under Apache-2.0.\n` + "(C) The Flowkeeper contributors\n";
+  const text = `${NAME}. Flowkeeper, licensed under Apache-2.0.\n(C) The Flowkeeper contributors\n`;
   return isLong ? `${text}flowkeeper ${ownVersion}\n` : text;
 }
 

@@ -52,7 +52,8 @@ function counters(cache: FlowCache): CacheCounters {
 function sides(engine: Engine, block: (name: string, c: CacheCounters) => string): string {
   const internal = block("internal", counters(engine.internal.cache));
   const { external } = engine;
-  if (external instanceof InjectedExternal) return internal + injectBlock(external.injector.counters);
+  if (external instanceof InjectedExternal)
+    return internal + injectBlock(external.injector.counters);
   return internal + block("external", counters(engine.externalCache!));
 }
 
@@ -104,7 +105,7 @@ export function cacheReport({ engine }: Reported): string {
 }
 
 export function linksReport({ link }: Reported): string {
-  return linkBlock(linkReport(link), link.status(), true);
+  return linkBlock(linkReport(link), link.status(), "ACTIVE");
 }
 
 export function queueReport({ engine, errorQueueLength, resendQueueSize }: Reported): string {
@@ -141,9 +142,7 @@ export function resendQueueReport({ engine }: Reported): () => string | null {
     let text = "";
     for (const end = Math.min(list.length, next + PIECE_LINES); next < end; next++) {
       const { control, sequence: seq, flags } = list[next]!;
-      text += resendQueueLine(
-        control ? { kind: "control", seq, flags } : { kind: "object", seq },
-      );
+      text += resendQueueLine(control ? { kind: "control", seq, flags } : { kind: "object", seq });
     }
     return text;
   };

@@ -5,10 +5,17 @@
  */
 import { type DatagramCalls, UnixDatagram } from "./unix-datagram.ts";
 
+/** The variables that systemd sets. */
+export interface NotifyEnvironment {
+  readonly NOTIFY_SOCKET?: string | undefined;
+  readonly WATCHDOG_USEC?: string | undefined;
+  readonly WATCHDOG_PID?: string | undefined;
+}
+
 export interface NotifierOptions {
   readonly calls: DatagramCalls;
   /** `process.env`; read once. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: NotifyEnvironment;
   /** The process that systemd watches: `WATCHDOG_PID`, where it is given, must be it. */
   readonly pid: number;
   readonly warn: (text: string) => void;
@@ -25,7 +32,7 @@ export class SystemdNotifier {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: NotifierOptions) {
-    const path = options.environment["NOTIFY_SOCKET"];
+    const path = options.environment.NOTIFY_SOCKET;
     if (path === undefined || path === "") return;
     this.#socket = new UnixDatagram(options.calls, path);
     this.watchdogMilliseconds = watchdogHalfPeriod(options);
@@ -72,9 +79,9 @@ export class SystemdNotifier {
 }
 
 function watchdogHalfPeriod({ environment, pid, warn }: NotifierOptions): number | undefined {
-  const period = environment["WATCHDOG_USEC"];
+  const period = environment.WATCHDOG_USEC;
   if (period === undefined) return undefined;
-  const watched = environment["WATCHDOG_PID"];
+  const watched = environment.WATCHDOG_PID;
   const isPeriod = MICROSECONDS.test(period) && Number(period) > 0;
   if (!isPeriod || (watched !== undefined && !MICROSECONDS.test(watched))) {
     warn("failed to get watchdog details from systemd: Invalid argument");

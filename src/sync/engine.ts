@@ -243,16 +243,17 @@ export class Engine {
     if (this.#options.overrunResync > 0) this.#resyncAt = now + this.#options.overrunResync * 1000;
   }
 
-  /** `-c`: commit, then call `done`. */
-  startCommit(done: () => void): void {
+  /** `-c`: log `what`, commit, then call `done`. */
+  startCommit(what: string, done: () => void): void {
     this.#purgeAt = 0;
     const commit = this.commit;
-    if (commit === undefined) {
+    if (commit?.running) {
+      this.#journal.notice("commit already in progress, skipping");
       done();
       return;
     }
-    if (commit.running) {
-      this.#journal.notice("commit already in progress, skipping");
+    this.#journal.notice(what);
+    if (commit === undefined) {
       done();
       return;
     }

@@ -1,0 +1,119 @@
+/**
+ * The program `conntrackd`: reads its command line and becomes a daemon, a launcher, or a client.
+ *
+ * A client loads the configuration reader and the socket; the daemon's parts are loaded by the daemon
+ * alone. Described in: doc/conntrackd.md.
+ */
+import { type CommandLine, parseCommandLine } from "./conntrackd-options.ts";
+import { usageText, versionText } from "./conntrackd-usage.ts";
+
+declare const FLOWKEEPER_VERSION: string;
+
+/** Set by the launcher for the process it starts: the descriptor that is told of readiness. */
+const READY_FD_VARIABLE = "FLOWKEEPER_READY_FD";
+
+type DaemonLine = Extract<CommandLine, { kind: "daemon" }>;
+type RequestLine = Extract<CommandLine, { kind: "request" }>;
+
+async function main(): Promise<number | undefined> {
+  const line = parseCommandLine(process.argv.slice(2));
+  switch (line.kind) {
+    case "version":
+      process.stdout.write(versionText(FLOWKEEPER_VERSION, line.isLong));
+      return 0;
+    case "help":
+      process.stdout.write(usageText("conntrackd"));
+      return 0;
+    case "error":
+      if (line.usage) process.stdout.write(usageText("conntrackd"));
+      (await voice()).error(line.message);
+      return 1;
+    case "request":
+      return request(line);
+    case "daemon":
+      return line.background && process.env[READY_FD_VARIABLE] === undefined
+        ? launch()
+        : serve(line);
+  }
+}
+
+/** Lines for standard error, with the prefix of the log; hints go to people only. */
+async function voice() {
+  const { linePrefix } = await import("../runtime/log.ts");
+  const say = (level: "warning" | "error", text: string) =>
+    void process.stderr.write(`${linePrefix(new Date(), process.pid, level)}${text}\n`);
+  return {
+    warning: (text: string) => say("warning", text),
+    error: (text: string) => say("error", text),
+    hint: (text: string) => void process.stderr.write(`${text}\n`),
+  };
+}
+
+async function request(line: RequestLine): Promise<number> {
+  const [{ loadConfig }, { requestDaemon }, speak] = await Promise.all([
+    import("../runtime/config-file.ts"),
+    import("../runtime/control-client.ts"),
+    voice(),
+  ]);
+  for (const text of line.warnings) speak.warning(text);
+  const config = loadConfig(line.configFile, speak);
+  if (config === undefined) return 1;
+  const { exitCode, message } = await requestDaemon(
+    config.general.unixPath,
+    line.code,
+    process.stdout,
+  );
+  if (message !== undefined) speak.error(message);
+  return exitCode;
+}
+
+/** `-d`: start the daemon in a session of its own and leave when it is ready, or has failed. */
+async function launch(): Promise<number> {
+  const { launchDaemon } = await import("../runtime/launcher.ts");
+  return launchDaemon(process.argv.slice(1), READY_FD_VARIABLE);
+}
+
+async function serve(line: DaemonLine): Promise<number | undefined> {
+  process.title = "conntrackd";
+  process.umask(0o177);
+  const speak = await voice();
+  for (const text of line.warnings) speak.warning(text);
+  const [{ loadConfig }, { unsupported }, { Daemon }, { Log, LogFileError }, native, launcher] =
+    await Promise.all([
+      import("../runtime/config-file.ts"),
+      import("../config/index.ts"),
+      import("../runtime/daemon.ts"),
+      import("../runtime/log.ts"),
+      import("../../native/index.ts"),
+      import("../runtime/launcher.ts"),
+    ]);
+  const config = loadConfig(line.configFile, speak, native.interfaceIndex);
+  if (config === undefined) return 1;
+  const refused = unsupported(config);
+  for (const sentence of refused) speak.error(sentence);
+  if (refused.length > 0) return 1;
+  const log = new Log({ errnoText: native.errnoText });
+  try {
+    const daemon = await Daemon.start({
+      config,
+      log,
+      onReady: () => {
+        if (line.background) {
+          log.notice("-- starting in daemon mode --");
+          log.leaveTerminal();
+          launcher.leaveTerminal(READY_FD_VARIABLE);
+        } else {
+          log.notice("-- starting in console mode --");
+        }
+      },
+    });
+    return daemon === undefined ? 1 : undefined;
+  } catch (error) {
+    if (!(error instanceof LogFileError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
+
+const status = await main();
+if (status !== undefined) process.exitCode = status;

@@ -1,0 +1,183 @@
+/**
+ * The daemon's life: start in the reference's order, answer requests, stop cleanly.
+ *
+ * Described in: doc/conntrackd.md, "Start and stop".
+ */
+import { performance } from "node:perf_hooks";
+import * as native from "../../native/index.ts";
+import type { Config } from "../config/index.ts";
+import { isLittleEndian } from "../kit/bytes.ts";
+import { RequestCode } from "../kit/request-code.ts";
+import type { Reply } from "./control-reply.ts";
+import { type ControlServer, ControlSocketError, openControlSocket } from "./control-socket.ts";
+import { acquireLock, type Lock, LockError } from "./lock-file.ts";
+import type { Log } from "./log.ts";
+import { Replica } from "./replica.ts";
+import type { ProcessCounters } from "./reports.ts";
+import { answer, type Requestable } from "./requests.ts";
+import { facilityName } from "./settings.ts";
+import { StartError } from "./start-error.ts";
+import { SystemdNotifier } from "./systemd.ts";
+
+const SCHED_FIFO = 1;
+const SCHED_RR = 2;
+const CANNOT_START = "conntrackd cannot start, please review your configuration";
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** Called when everything works, before the first event is taken. */
+  readonly onReady: () => void;
+}
+
+export class Daemon {
+  readonly #config: Config;
+  readonly #log: Log;
+  #lock: Lock | undefined;
+  #control: ControlServer | undefined;
+  #replica: Replica | undefined;
+  #systemd: SystemdNotifier | undefined;
+  #startedAt = 0;
+  #stopping = false;
+
+  private constructor(config: Config, log: Log) {
+    this.#config = config;
+    this.#log = log;
+  }
+
+  /** Start, or log why not and answer undefined: the process then exits with status 1. */
+  static async start(options: DaemonOptions): Promise<Daemon | undefined> {
+    const daemon = new Daemon(options.config, options.log);
+    try {
+      await daemon.#start(options.onReady);
+      return daemon;
+    } catch (error) {
+      daemon.#explain(error);
+      daemon.#cleanUp();
+      return undefined;
+    }
+  }
+
+  async #start(onReady: () => void): Promise<void> {
+    const { general, sync, runMode } = this.#config;
+    const log = this.#log;
+    if (!isLittleEndian) throw new StartError("big-endian machines are not supported");
+    if (general.logFile !== null) log.openFile(general.logFile);
+    if (general.syslogFacility !== null) {
+      log.openSyslog({ calls: native, facility: facilityName(general.syslogFacility) });
+    }
+    this.#lock = acquireLock(general.lockFile, (text) => log.notice(text));
+    this.#setScheduler();
+    this.#control = await this.#openControl(general.unixPath);
+    if (runMode === "sync") {
+      if (sync.mode === null) {
+        log.warning("No synchronization mode specified. Defaulting to FT-FW mode.");
+      }
+      this.#replica = new Replica(this.#config, log);
+    }
+    this.#installHandlers();
+    this.#startedAt = performance.now();
+    log.notice("initialization completed");
+    process.chdir("/");
+    if (general.systemd) this.#startSystemd();
+    onReady();
+    this.#systemd?.ready();
+    this.#replica?.start(sync.startupResync);
+  }
+
+  async #openControl(path: string): Promise<ControlServer | undefined> {
+    if (path === "") {
+      this.#log.warning("no `UNIX { Path }' in the configuration: no client can reach this daemon");
+      return undefined;
+    }
+    return openControlSocket(path, (code, reply) => this.#request(code, reply));
+  }
+
+  #request(code: number, reply: Reply): void {
+    if (code === RequestCode.kill) {
+      this.stop(0);
+      return;
+    }
+    const replica: Requestable | undefined = this.#replica;
+    answer(code, replica, () => this.#counters(), reply);
+    this.#replica?.afterCommand();
+  }
+
+  #counters(): ProcessCounters {
+    return {
+      uptimeSeconds: Math.floor((performance.now() - this.#startedAt) / 1000),
+      bufferBytes: this.#replica?.eventBufferBytes ?? 0,
+      localReadFailed: this.#control?.counters.localReadFailed ?? 0,
+    };
+  }
+
+  /** Send what waits, take away socket and lock, say good-bye. */
+  stop(status: number): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    if (status === 0) this.#log.notice("---- shutdown received ----");
+    this.#cleanUp();
+    this.#log.close();
+    this.#systemd?.stopping();
+    process.exit(status);
+  }
+
+  #cleanUp(): void {
+    this.#control?.close();
+    this.#replica?.close();
+    this.#lock?.release();
+  }
+
+  #installHandlers(): void {
+    process.on("SIGTERM", () => this.stop(0));
+    process.on("SIGINT", () => this.stop(0));
+    process.on("SIGHUP", () => this.#log.reopen());
+    process.on("uncaughtException", (error) => {
+      this.#log.error(`internal error, please report it: ${error.stack ?? error}`);
+      this.stop(1);
+    });
+  }
+
+  /** Real-time priority is for those who asked for it: a busy loop at priority 99 starves a machine. */
+  #setScheduler(): void {
+    const { explicit, policy, priority } = this.#config.general.scheduler;
+    if (!explicit) return;
+    const result = native.setScheduler(policy === "FIFO" ? SCHED_FIFO : SCHED_RR, priority);
+    if (result >= 0) return;
+    this.#log.warning(
+      `scheduler configuration failed: ${native.errnoText(result)}. Likely a bug in conntrackd, please report it. Continuing with system default scheduler.`,
+    );
+  }
+
+  #startSystemd(): void {
+    this.#systemd = new SystemdNotifier({
+      calls: native,
+      environment: environment(),
+      pid: process.pid,
+      warn: (text) => this.#log.warning(text),
+    });
+    this.#systemd.startWatchdog();
+  }
+
+  #explain(error: unknown): void {
+    const log = this.#log;
+    if (error instanceof LockError) {
+      log.error(error.message);
+      log.error(error.detail);
+      return;
+    }
+    if (error instanceof StartError || error instanceof ControlSocketError) {
+      log.error(error.message);
+      if (error.detail !== undefined) log.error(error.detail);
+      if (error instanceof StartError && error.isInitialization) log.error("initialization failed");
+      log.error(CANNOT_START);
+      return;
+    }
+    throw error;
+  }
+}
+
+function environment() {
+  const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = process.env;
+  return { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID };
+}

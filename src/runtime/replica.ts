@@ -1,0 +1,251 @@
+/**
+ * Synchronisation on this machine: the engine, the event socket, the link, and the loop that joins them.
+ *
+ * One turn: inputs are taken, then what they caused is sent. Long work goes on in pieces between turns.
+ * Described in: ARCHITECTURE.md, "The way of an event".
+ */
+import { performance } from "node:perf_hooks";
+import { errnoText } from "../../native/index.ts";
+import type { Config } from "../config/index.ts";
+import { Engine } from "../sync/engine.ts";
+import { kernelFilter } from "../sync/kernel-filter.ts";
+import type { Journal } from "../sync/kernel-port.ts";
+import { EventSource } from "./event-source.ts";
+import { Kernel } from "./kernel.ts";
+import type { Log } from "./log.ts";
+import { engineOptions, filterOptions, linkOptions } from "./settings.ts";
+import { StartError } from "./start-error.ts";
+import { SystemError } from "./system-error.ts";
+import { UdpLink } from "./udp-link.ts";
+
+/** Batches of datagrams of one turn. */
+const TURN_BATCHES = 8;
+
+export class Replica {
+  readonly engine: Engine;
+  readonly link: UdpLink;
+  readonly errorQueueLength: number;
+  readonly resendQueueSize: number;
+  readonly #log: Log;
+  readonly #kernel: Kernel;
+  readonly #events: EventSource;
+  #timer: NodeJS.Timeout | undefined;
+  #continuing: NodeJS.Immediate | undefined;
+  /** First datagram of the outbox that was not sent yet. */
+  #unsent = 0;
+  #isBlocked = false;
+  #warnedOfCeiling = false;
+
+  /** Opens everything and reads the kernel's table. @throws StartError */
+  constructor(config: Config, log: Log) {
+    this.#log = log;
+    this.errorQueueLength = config.sync.errorQueueLength;
+    this.resendQueueSize = config.sync.resendQueueSize;
+    if (config.sync.disableExternalCache) log.notice("disabling external cache");
+    this.link = this.#openLink(config);
+    this.#kernel = opening("can't open netlink handler", () => new Kernel());
+    const limit = this.link.datagramLimit;
+    const options = engineOptions(config, limit, () => performance.now() * 1000);
+    this.engine = new Engine(options, this.#kernel, journal(log), this.now());
+    this.engine.ports.commit = this.#kernel.portId("commit");
+    this.engine.ports.flush = this.#kernel.portId("flush");
+    this.engine.ports.inject = this.#kernel.portId("inject");
+    this.#kernel.onTurn(() => this.#turn());
+    // Events first, then the table: what happens while it is read waits in the socket.
+    this.#events = this.#openEvents(config);
+    opening("can't get kernel conntrack table", () => this.#readTable());
+  }
+
+  /** Milliseconds of the clock that the engine goes by. */
+  readonly now = (): number => performance.now();
+
+  get eventBufferBytes(): number {
+    return this.#events.bufferBytes;
+  }
+
+  start(startupResync: boolean): void {
+    this.link.start();
+    this.#events.start();
+    if (startupResync) this.engine.requestResync();
+    this.#turn();
+    this.#armTimer();
+  }
+
+  /** `-R`. */
+  readonly resyncKernel = (): void => {
+    this.#log.notice("resync with master conntrack table");
+    this.engine.counters.resyncs += 1;
+    this.#readTable();
+  };
+
+  /** A command was carried out: send what it caused, and look at the clock anew. */
+  afterCommand(): void {
+    this.#turn();
+    this.#armTimer();
+  }
+
+  /** Send what waits, close everything. */
+  close(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#continuing);
+    while (!this.engine.transmit(this.now()) && this.#flush());
+    this.#flush();
+    this.#events.close();
+    this.link.close();
+    this.#kernel.close();
+  }
+
+  #openLink(config: Config): UdpLink {
+    const link = config.sync.links[config.sync.defaultLink];
+    if (link === undefined) {
+      throw new StartError("can't open channel socket: No such file or directory", {
+        detail: "the Sync section has no dedicated link",
+        isInitialization: true,
+      });
+    }
+    if (link.family === null) {
+      throw new StartError("can't open channel socket: Address family not supported by protocol", {
+        detail: "the dedicated link has no valid address",
+        isInitialization: true,
+      });
+    }
+    try {
+      return new UdpLink({
+        ...linkOptions(link, config.general.eventIterationLimit),
+        onDatagram: (words, bytes, at, length) =>
+          this.engine.receiver.datagram(words, bytes, at, length, Math.floor(this.now() / 1000)),
+        onTurn: () => this.#turn(),
+        onWritable: () => {
+          this.#isBlocked = false;
+          this.#turn();
+        },
+        onLimitedBuffer: (clause, bytes) =>
+          this.#log.warning(
+            `${clause}: not permitted to exceed the system's limit, got ${bytes} bytes`,
+          ),
+      });
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      throw new StartError(`can't open channel socket: ${error.reason}`, {
+        isInitialization: true,
+      });
+    }
+  }
+
+  #openEvents(config: Config): EventSource {
+    const { general } = config;
+    const log = this.#log;
+    const filter = filterOptions(config);
+    const program = kernelFilter(filter);
+    const byKernel = general.filter.from === "kernelspace";
+    if (general.netlinkEventsReliable) log.notice("reliable ctnetlink event delivery is ENABLED.");
+    if (program.length > 0) {
+      log.notice(`using ${byKernel ? "kernel" : "user"}-space event filtering`);
+    }
+    const { netlinkBufferSize: size, netlinkBufferSizeMaxGrowth: ceiling } = general;
+    const bufferBytes = size > 0 && size <= ceiling ? size : 0;
+    if (bufferBytes === 0) {
+      log.notice(
+        "NetlinkBufferSize is either not set or is greater than NetlinkBufferSizeMaxGrowth. Using current system buffer size",
+      );
+    }
+    const events = opening(
+      "can't open netlink handler",
+      () =>
+        new EventSource({
+          iterationLimit: general.eventIterationLimit,
+          program: byKernel ? program : new Uint8Array(0),
+          reliable: general.netlinkEventsReliable,
+          bufferBytes,
+          bufferMaxBytes: ceiling,
+          onEvent: (bytes, at, end) => this.engine.kernelEvent(bytes, at, end, this.now()),
+          onTurn: () => this.#turn(),
+          onOverrun: () => this.#overrun(),
+        }),
+    );
+    log.notice(`netlink event socket buffer size has been set to ${events.bufferBytes} bytes`);
+    return events;
+  }
+
+  #readTable(): void {
+    const now = this.now();
+    this.#kernel.dumpNow((bytes, at, end) => this.engine.tableEntry(bytes, at, end, now));
+  }
+
+  #overrun(): void {
+    this.engine.overrun(this.now());
+    const size = this.#events.grow();
+    if (size !== undefined) {
+      this.#log.notice(`netlink event socket buffer size has been doubled to ${size} bytes`);
+    } else if (!this.#warnedOfCeiling) {
+      this.#warnedOfCeiling = true;
+      this.#log.warning(
+        "netlink event socket buffer size cannot be doubled further since it will exceed NetlinkBufferSizeMaxGrowth. We are likely to be losing events, this may lead to unsynchronized replicas. Please, consider increasing netlink socket buffer size via NetlinkBufferSize and NetlinkBufferSizeMaxGrowth clauses in conntrackd.conf",
+      );
+    }
+    this.#armTimer();
+  }
+
+  /** Send what waits; go on later where that, or long work, takes more than a turn. */
+  #turn(): void {
+    let isDrained = false;
+    for (let i = 0; i < TURN_BATCHES && !isDrained && !this.#isBlocked; i++) {
+      isDrained = this.engine.transmit(this.now());
+      if (!this.#flush()) return;
+    }
+    if (!isDrained || this.engine.busy) this.#continueLater();
+  }
+
+  #continueLater(): void {
+    this.#continuing ??= setImmediate(() => {
+      this.#continuing = undefined;
+      this.engine.step(this.now());
+      this.#turn();
+    });
+  }
+
+  /** False: the link is full, and `onWritable` follows. */
+  #flush(): boolean {
+    const { outbox } = this.engine;
+    if (outbox.count === 0) return true;
+    this.#unsent = this.link.send(outbox, this.#unsent);
+    if (this.#unsent < outbox.count) {
+      this.#isBlocked = true;
+      return false;
+    }
+    outbox.clear();
+    this.#unsent = 0;
+    return true;
+  }
+
+  /** The deadline moves with every message: the timer looks again when it fires, not before. */
+  #armTimer(): void {
+    clearTimeout(this.#timer);
+    const wait = Math.max(0, this.engine.nextDeadline() - this.now());
+    this.#timer = setTimeout(() => {
+      this.engine.tick(this.now());
+      this.#turn();
+      this.#armTimer();
+    }, Math.ceil(wait));
+  }
+}
+
+/** The engine's words, into the log. */
+function journal(log: Log): Journal {
+  return {
+    notice: (text) => log.notice(text),
+    warning: (text) => log.warning(text),
+    error: (text) => log.error(text),
+    flow: (text) => log.rawLine(text),
+    errnoText: (errno) => errnoText(errno),
+  };
+}
+
+function opening<T>(what: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new StartError(`${what}: ${error.reason}`, { detail: `in ${error.message}` });
+  }
+}

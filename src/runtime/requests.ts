@@ -1,0 +1,103 @@
+/** What each request of the control socket does in this daemon; a code that means nothing here is an empty answer. */
+
+import type { FlowCache } from "../cache/flow-cache.ts";
+import { RequestCode } from "../kit/request-code.ts";
+import { dumpCache } from "./cache-dump.ts";
+import type { Reply } from "./control-reply.ts";
+import {
+  cacheReport,
+  generalReport,
+  linksReport,
+  networkReport,
+  type ProcessCounters,
+  queueReport,
+  type Reported,
+  resendQueueReport,
+  runtimeReport,
+} from "./reports.ts";
+
+/** What the requests reach. */
+export interface Requestable extends Reported {
+  readonly now: () => number;
+  /** Read the kernel's table into the internal cache. */
+  readonly resyncKernel: () => void;
+}
+
+type Action = (daemon: Requestable, reply: Reply) => void;
+
+const text =
+  (report: (daemon: Reported) => string): Action =>
+  (daemon, reply) => {
+    reply.write(report(daemon));
+    reply.end();
+  };
+
+/** Done before the answer ends. */
+const act =
+  (effect: (daemon: Requestable) => void): Action =>
+  (daemon, reply) => {
+    effect(daemon);
+    reply.end();
+  };
+
+const dump =
+  (which: (daemon: Requestable) => FlowCache | undefined, xml: boolean): Action =>
+  (daemon, reply) => {
+    const cache = which(daemon);
+    if (cache === undefined) {
+      reply.end();
+      return;
+    }
+    const pieces = dumpCache(cache, xml, () => Math.floor(daemon.now() / 1000));
+    reply.onClose(pieces.close);
+    reply.stream(pieces.next);
+  };
+
+/** The client waits until the last entry was tried. */
+const commit =
+  (what: string): Action =>
+  ({ engine }, reply) =>
+    engine.startCommit(what, () => reply.end());
+
+const actions: ReadonlyMap<number, Action> = new Map<number, Action>([
+  [RequestCode.flushKernel, act(({ engine }) => engine.flushKernel())],
+  [RequestCode.flushKernelAll, act(({ engine }) => engine.flushKernel())],
+  [RequestCode.resyncKernel, act((daemon) => daemon.resyncKernel())],
+  [RequestCode.resyncKernelAll, act((daemon) => daemon.resyncKernel())],
+  [RequestCode.dumpInternal, dump(({ engine }) => engine.internal.cache, false)],
+  [RequestCode.dumpInternalXml, dump(({ engine }) => engine.internal.cache, true)],
+  [RequestCode.dumpExternal, dump(({ engine }) => engine.externalCache, false)],
+  [RequestCode.dumpExternalXml, dump(({ engine }) => engine.externalCache, true)],
+  [RequestCode.commitFlows, commit("committing conntrack cache")],
+  [RequestCode.commitAll, commit("committing all external caches")],
+  [RequestCode.flushFlowCaches, act(({ engine }) => engine.flush("all"))],
+  [RequestCode.flushAllCaches, act(({ engine }) => engine.flush("all"))],
+  [RequestCode.flushInternal, act(({ engine }) => engine.flush("internal"))],
+  [RequestCode.flushExternal, act(({ engine }) => engine.flush("external"))],
+  [RequestCode.bulkSend, act(({ engine }) => engine.sendAll())],
+  [RequestCode.requestResync, act(({ engine }) => engine.requestResync())],
+  [RequestCode.scheduleKernelFlush, act(({ engine, now }) => engine.schedulePurge(now()))],
+  [RequestCode.statistics, text(generalReport)],
+  [RequestCode.statisticsNetwork, text(networkReport)],
+  [RequestCode.statisticsCache, text(cacheReport)],
+  [RequestCode.statisticsLink, text(linksReport)],
+  [RequestCode.statisticsQueue, text(queueReport)],
+  [RequestCode.statisticsResendQueue, (daemon, reply) => reply.stream(resendQueueReport(daemon))],
+]);
+
+/** Answer a request; `daemon` is undefined where nothing is replicated. */
+export function answer(
+  code: number,
+  daemon: Requestable | undefined,
+  counters: () => ProcessCounters,
+  reply: Reply,
+): void {
+  if (code === RequestCode.statisticsRuntime) {
+    reply.write(runtimeReport(counters(), daemon?.engine.counters));
+    reply.end();
+    return;
+  }
+  const action = actions.get(code);
+  if (daemon === undefined || action === undefined) reply.end();
+  else action(daemon, reply);
+}
