@@ -22,9 +22,10 @@ function serve() {
   const tcp = net.createServer((socket) => {
     socket.setNoDelay(true);
     socket.on("error", () => socket.destroy());
-    createInterface({ input: socket }).on("line", (line) => {
-      socket.write(`${line} ${socket.remotePort}\n`);
-    });
+    // The line reader repeats the socket's errors, and one reset must not end the server.
+    createInterface({ input: socket })
+      .on("line", (line) => socket.write(`${line} ${socket.remotePort}\n`))
+      .on("error", () => undefined);
   });
   const udp = dgram.createSocket(datagramKind);
   udp.on("message", (bytes, from) => udp.send(`${bytes} ${from.port}`, from.port, from.address));
