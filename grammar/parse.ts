@@ -35,6 +35,7 @@ export function createGrammar(): (text: string) => Sentence {
   const lexer = new Lexer([...tokenTypes], {
     positionTracking: "onlyOffset",
     ensureOptimizations: true,
+    skipValidations: true,
   });
   const strict = createParser(false);
   return (text) => {

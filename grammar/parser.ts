@@ -23,12 +23,13 @@ const states = [
 ].map(keyword);
 
 class ConfigParser extends CstParser {
-  constructor(isRecovering: boolean) {
+  constructor(isRecovering: boolean, isValidating: boolean) {
     super([...t.tokenTypes], {
       recoveryEnabled: isRecovering,
       maxLookahead: 1,
       nodeLocationTracking: "onlyOffset",
-      skipValidations: false,
+      // The grammar is fixed: a test validates it, and a program that starts does not pay for it.
+      skipValidations: !isValidating,
     });
     this.performSelfAnalysis();
   }
@@ -287,6 +288,6 @@ type Rule = ReturnType<CstParser["RULE"]>;
 export type { ConfigParser };
 
 /** Analysing the grammar takes some milliseconds: a program makes one parser. */
-export function createParser(isRecovering: boolean): ConfigParser {
-  return new ConfigParser(isRecovering);
+export function createParser(isRecovering: boolean, isValidating = false): ConfigParser {
+  return new ConfigParser(isRecovering, isValidating);
 }

@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -27,8 +28,8 @@ const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "ut
 export async function build({ quiet = false } = {}) {
   buildNative({ quiet });
   const { build: bundle } = await import("esbuild");
-  const dist = path.join(root, "dist");
-  rmSync(dist, { recursive: true, force: true });
+  // Made aside and moved into place, so that a program that starts meanwhile finds all of its parts.
+  const dist = path.join(root, `dist-${process.pid}`);
   await bundle({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(
@@ -56,7 +57,15 @@ export async function build({ quiet = false } = {}) {
     path.join(root, "native/build/Release/flowkeeper.node"),
     path.join(dist, "flowkeeper.node"),
   );
+  replaceFolder(dist, path.join(root, "dist"));
   for (const name of Object.keys(programs)) writeLauncher(name);
+}
+
+function replaceFolder(made, place) {
+  const old = `${made}.old`;
+  if (existsSync(place)) renameSync(place, old);
+  renameSync(made, place);
+  rmSync(old, { recursive: true, force: true });
 }
 
 /** Names Node absolutely: a script that keepalived runs has a bare PATH. */
