@@ -39,6 +39,8 @@ export interface EventSourceOptions {
   /** `NetlinkBufferSize` and its ceiling, in bytes; 0: what the system gives. */
   readonly bufferBytes: number;
   readonly bufferMaxBytes: number;
+  /** Events are about to be taken: look at the clock once for all of them. */
+  readonly onWake: () => void;
   readonly onEvent: (bytes: Uint8Array, at: number, end: number) => void;
   /** Events were taken: send what they caused. */
   readonly onTurn: () => void;
@@ -53,6 +55,7 @@ export class EventSource {
   #gathering: NodeJS.Timeout | undefined;
   #again: NodeJS.Immediate | undefined;
   #bufferBytes: number;
+  #isListening = false;
 
   constructor(options: EventSourceOptions) {
     this.#options = options;
@@ -78,8 +81,10 @@ export class EventSource {
     return this.#bufferBytes;
   }
 
+  /** Listen, or go on listening. */
   start(): void {
-    this.#poll.start(native.READABLE);
+    if (!this.#isListening) this.#poll.start(native.READABLE);
+    this.#isListening = true;
   }
 
   close(): void {
@@ -97,6 +102,7 @@ export class EventSource {
   }
 
   #turn(): void {
+    this.#options.onWake();
     const count = this.#reader.read(this.#options.onEvent);
     if (count === ENOBUFS) {
       this.#options.onOverrun();
@@ -107,18 +113,23 @@ export class EventSource {
     if (count === this.#reader.slots) this.#soon();
     else if (count >= GATHER_FROM) this.#gather();
     else if (count < 0 && count !== EAGAIN) throw new SystemError("receive", count);
-    else this.#poll.start(native.READABLE);
+    else this.start();
   }
 
   /** More waits: go on when the other descriptors had their turn. */
   #soon(): void {
-    this.#poll.stop();
+    this.#pause();
     this.#again = setImmediate(this.#resume);
   }
 
   #gather(): void {
-    this.#poll.stop();
+    this.#pause();
     this.#gathering = setTimeout(this.#resume, GATHER_MS);
+  }
+
+  #pause(): void {
+    if (this.#isListening) this.#poll.stop();
+    this.#isListening = false;
   }
 
   readonly #resume = (): void => this.#turn();

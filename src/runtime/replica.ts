@@ -34,6 +34,8 @@ export class Replica {
   /** First datagram of the outbox that was not sent yet. */
   #unsent = 0;
   #isBlocked = false;
+  /** When the events that are being taken arrived. */
+  #wokeAt = 0;
   #warnedOfCeiling = false;
 
   /** Opens everything and reads the kernel's table. @throws StartError */
@@ -158,7 +160,10 @@ export class Replica {
           reliable: general.netlinkEventsReliable,
           bufferBytes,
           bufferMaxBytes: ceiling,
-          onEvent: (bytes, at, end) => this.engine.kernelEvent(bytes, at, end, this.now()),
+          onWake: () => {
+            this.#wokeAt = this.now();
+          },
+          onEvent: (bytes, at, end) => this.engine.kernelEvent(bytes, at, end, this.#wokeAt),
           onTurn: () => this.#turn(),
           onOverrun: () => this.#overrun(),
         }),

@@ -85,7 +85,6 @@ export class UdpLink {
   readonly #bytes = new Uint8Array(this.#words.buffer);
   readonly #lengths = new Int32Array(SLOTS);
   readonly #slots: number;
-  #again: NodeJS.Immediate | undefined;
 
   constructor(options: UdpLinkOptions) {
     this.#options = options;
@@ -118,7 +117,6 @@ export class UdpLink {
   }
 
   close(): void {
-    clearImmediate(this.#again);
     this.#receive.close();
     this.#send.close();
   }
@@ -174,7 +172,6 @@ export class UdpLink {
     );
     if (count < 0) {
       if (count !== EAGAIN) this.traffic.receiveErrors += 1;
-      this.#receive.start(native.READABLE);
       return;
     }
     for (let i = 0; i < count; i++) {
@@ -184,7 +181,6 @@ export class UdpLink {
       this.#options.onDatagram(this.#words, this.#bytes, i * SLOT_BYTES, length);
     }
     this.#options.onTurn();
-    this.#receive.start(native.READABLE);
   }
 }
 
