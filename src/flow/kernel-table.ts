@@ -8,6 +8,7 @@
  */
 import { align4 } from "../kit/bytes.ts";
 import { NLA_TYPE_MASK, readBe16, readBe32, readI32, readU16 } from "../netlink/message.ts";
+import { decodeUsualTuple } from "./kernel-fast.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -103,7 +104,7 @@ function nest(type: number, name: string, rows: Table, has0 = 0, has1 = 0): Row 
 }
 
 /** Walk attributes between `at` and `end`. */
-function decodeAttributes(
+export function decodeAttributes(
   rows: Table,
   r: FlowRegister,
   b: Uint8Array,
@@ -340,10 +341,28 @@ function natAddress(type: number, name: string, word: number, size: 4 | 16, has0
   });
 }
 
+const origTable = tupleTable(ORIG, W.family, W.zoneOrig, Has0.zoneOrig);
+const replyTable = tupleTable(REPLY, W.family, W.zoneReply, Has0.zoneReply);
+
+function tuple(type: number, name: string, target: TupleWords, rows: Table): Row {
+  return row(
+    type,
+    name,
+    (r, b, at, size) =>
+      decodeUsualTuple(r, b, at, size, target) || decodeAttributes(rows, r, b, at, at + size),
+  );
+}
+
+/** Read both tuples through the table alone: what the fast path is compared with. */
+export const tupleTables: { readonly orig: Table; readonly reply: Table } = {
+  orig: origTable,
+  reply: replyTable,
+};
+
 /** Every CTA_* attribute of an entry. */
 export const kernelTable: Table = table([
-  nest(1, "CTA_TUPLE_ORIG", tupleTable(ORIG, W.family, W.zoneOrig, Has0.zoneOrig)),
-  nest(2, "CTA_TUPLE_REPLY", tupleTable(REPLY, W.family, W.zoneReply, Has0.zoneReply)),
+  tuple(1, "CTA_TUPLE_ORIG", ORIG, origTable),
+  tuple(2, "CTA_TUPLE_REPLY", REPLY, replyTable),
   be32(3, "CTA_STATUS", W.status, Has0.status),
   nest(4, "CTA_PROTOINFO", protoinfo),
   nest(5, "CTA_HELP", help),
