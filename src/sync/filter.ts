@@ -52,9 +52,11 @@ export function flowFilter(options: FilterOptions): FlowFilter {
     const wanted = addresses.accept;
     tests.push((flow) => {
       const list = flow.words[W.family] === AF_INET ? v4 : v6;
-      return (
-        (matches(list, flow.words, W.origSrc) || matches(list, flow.words, W.replySrc)) === wanted
-      );
+      const { words } = flow;
+      const matched =
+        matches(list, words, W.origSrc) ||
+        (flow.has0(Has0.reply) && matches(list, words, W.replySrc));
+      return matched === wanted;
     });
   }
   if (states !== undefined) {
