@@ -1,3 +1,4 @@
+/** The door of this floor: a configuration file read, checked, printed. */
 export { formatAddress, parseIpv4, parseIpv6 } from "./address.ts";
 export { unsupported } from "./check.ts";
 export {

@@ -195,6 +195,7 @@ export class Ftfw {
       queue.length = 0;
     }
     empty();
+    this.counters.controls -= kept.length;
     for (const [queue, flags, from, to, sequence] of kept) {
       const ref = this.#newControl(flags, from, to);
       this.#cache.arena.page(ref)[this.#cache.arena.offset(ref) + H.sequence] = sequence;
@@ -329,8 +330,10 @@ export class Ftfw {
     if (queue.length >= this.#options.resendQueueSize) {
       this.counters.resendOverflow += 1;
       const oldest = queue.head;
-      queue.remove(oldest);
-      this.#release(oldest);
+      if (oldest !== NULL_REF) {
+        queue.remove(oldest);
+        this.#release(oldest);
+      }
     }
     queue.append(ref);
   }
