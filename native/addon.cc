@@ -1,80 +1,72 @@
-// The list of what the addon exports, and the checks of argument types.
+// Where the addon starts, and the reading of arguments.
 
 #include "native.h"
 
 #include <cmath>
-#include <string>
 
-namespace flowkeeper {
+using namespace flowkeeper;
 
 namespace {
 
-[[noreturn]] void Refuse(const Napi::CallbackInfo& info, size_t index, const char* expected) {
-  const std::string text = "argument " + std::to_string(index + 1) + " must be " + expected;
-  throw Napi::TypeError::New(info.Env(), text);
-}
-
-/// The memory of a typed array, through the C interface: the C++ one makes an object for it.
-void* ArrayAt(const Napi::CallbackInfo& info, size_t index, napi_typedarray_type wanted,
-              const char* expected, size_t* size) {
+/// Through the C interface: the C++ one makes an object for a typed array.
+template <typename Array>
+void ReadArray(const Info& info, size_t index, napi_typedarray_type wanted, const char* expected,
+               Array* out) {
   napi_typedarray_type type;
   void* data = nullptr;
-  const napi_status status = napi_get_typedarray_info(info.Env(), info[index], &type, size, &data,
-                                                      nullptr, nullptr);
-  if (status != napi_ok || type != wanted) Refuse(info, index, expected);
-  return data;
+  const napi_status status = napi_get_typedarray_info(info.Env(), info[index], &type, &out->size,
+                                                      &data, nullptr, nullptr);
+  if (status != napi_ok || type != wanted) RefuseArgument(info, index, expected);
+  out->data = static_cast<decltype(out->data)>(data);
 }
 
-}  // namespace
-
-Bytes BytesAt(const Napi::CallbackInfo& info, size_t index) {
-  Bytes bytes{};
-  bytes.data = static_cast<uint8_t*>(
-      ArrayAt(info, index, napi_uint8_array, "a Uint8Array", &bytes.size));
-  return bytes;
-}
-
-Words WordsAt(const Napi::CallbackInfo& info, size_t index) {
-  Words words{};
-  words.data = static_cast<int32_t*>(
-      ArrayAt(info, index, napi_int32_array, "an Int32Array", &words.size));
-  return words;
-}
-
-int64_t IntegerAt(const Napi::CallbackInfo& info, size_t index) {
-  constexpr double kSafe = 9007199254740991;
-  double value = 0;
-  const napi_status status = napi_get_value_double(info.Env(), info[index], &value);
-  if (status != napi_ok || std::trunc(value) != value || std::fabs(value) > kSafe) {
-    Refuse(info, index, "an integer");
-  }
-  return static_cast<int64_t>(value);
-}
-
-int IntAt(const Napi::CallbackInfo& info, size_t index) {
-  const int64_t value = IntegerAt(info, index);
-  if (value < INT32_MIN || value > INT32_MAX) Refuse(info, index, "an integer of 32 bits");
-  return static_cast<int>(value);
-}
-
-bool IsNull(const Napi::CallbackInfo& info, size_t index) {
-  return index < info.Length() && info[index].IsNull();
-}
-
-namespace {
-
-Napi::Object Start(Napi::Env env, Napi::Object exports) {
-  auto* instance = new Instance();
-  env.SetInstanceData(instance);
+Napi::Object Start(Napi::Env, Napi::Object exports) {
   ExportSocket(exports);
   ExportBatch(exports);
-  ExportPoll(exports, instance);
+  ExportPoll(exports);
   ExportSystem(exports);
   return exports;
 }
 
 }  // namespace
 
-NODE_API_MODULE(flowkeeper, Start)
+void flowkeeper::RefuseArgument(const Info& info, size_t index, const char* expected) {
+  const std::string text = "argument " + std::to_string(index + 1) + " must be " + expected;
+  throw Napi::TypeError::New(info.Env(), text);
+}
 
-}  // namespace flowkeeper
+void flowkeeper::ReadArgument(const Info& info, size_t index, int64_t* out) {
+  constexpr double kSafe = 9007199254740991;
+  double value = 0;
+  const napi_status status = napi_get_value_double(info.Env(), info[index], &value);
+  if (status != napi_ok || std::trunc(value) != value || std::fabs(value) > kSafe) {
+    RefuseArgument(info, index, "an integer");
+  }
+  *out = static_cast<int64_t>(value);
+}
+
+void flowkeeper::ReadArgument(const Info& info, size_t index, int* out) {
+  int64_t value;
+  ReadArgument(info, index, &value);
+  if (value < INT32_MIN || value > INT32_MAX) RefuseArgument(info, index, "an integer of 32 bits");
+  *out = static_cast<int>(value);
+}
+
+void flowkeeper::ReadArgument(const Info& info, size_t index, Bytes* out) {
+  ReadArray(info, index, napi_uint8_array, "a Uint8Array", out);
+}
+
+void flowkeeper::ReadArgument(const Info& info, size_t index, BytesOrNull* out) {
+  if (!info[index].IsNull()) ReadArgument(info, index, static_cast<Bytes*>(out));
+}
+
+void flowkeeper::ReadArgument(const Info& info, size_t index, Words* out) {
+  ReadArray(info, index, napi_int32_array, "an Int32Array", out);
+}
+
+void flowkeeper::ReadArgument(const Info& info, size_t index, std::string* out) {
+  if (!info[index].IsString()) RefuseArgument(info, index, "a string");
+  *out = info[index].As<Napi::String>();
+}
+
+NODE_API_MODULE(flowkeeper, Start)

@@ -1,84 +1,84 @@
-// What the files of the addon share: the state of one environment, and the reading of arguments.
+// What the files of the addon share: how a function of C++ becomes one of JavaScript.
 //
-// The addon moves bytes and never interprets them. A function returns a count or a descriptor, or a
-// negative errno; a wrong argument type throws, a value out of range is -EINVAL.
+// The addon moves bytes and never interprets them. A function declares its arguments and answers
+// as a system call does: a count or a descriptor, or -1 with errno, which JavaScript sees as the
+// negative errno. A wrong argument type throws, a value out of range is -EINVAL.
 
 #pragma once
 
 #include <napi.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <cerrno>
 #include <cstdint>
-#include <unordered_set>
+#include <string>
+#include <tuple>
 
 namespace flowkeeper {
 
-/// The most messages one system call carries: the kernel takes no more (UIO_MAXIOV).
-constexpr size_t kBatch = 1024;
-
-class Poll;
-
-/// The state of one environment (the main thread, or one worker). There are no globals.
-struct Instance {
-  std::array<mmsghdr, kBatch> messages{};
-  std::array<iovec, kBatch> vectors{};
-  std::unordered_set<Poll*> polls;
-  /// Handles closed whose close callback has not run yet.
-  size_t closing = 0;
-  /// Held from the start of the environment's end until the last handle is closed.
-  napi_async_cleanup_hook_handle teardown = nullptr;
-  bool ending = false;
-};
+using Info = Napi::CallbackInfo;
 
 struct Bytes {
-  uint8_t* data;
-  size_t size;
-  bool Holds(int64_t offset, int64_t length) const {
-    return offset >= 0 && length >= 0 && static_cast<uint64_t>(offset) + length <= size;
-  }
+  uint8_t* data = nullptr;
+  size_t size = 0;
+  const sockaddr* Address() const { return reinterpret_cast<const sockaddr*>(data); }
 };
+
+/// Null is taken, too: no bytes.
+struct BytesOrNull : Bytes {};
 
 struct Words {
-  int32_t* data;
-  size_t size;
+  int32_t* data = nullptr;
+  size_t size = 0;
 };
 
-Bytes BytesAt(const Napi::CallbackInfo& info, size_t index);
-Words WordsAt(const Napi::CallbackInfo& info, size_t index);
-/// An integer of at most 53 bits; a fraction, NaN or anything else throws.
-int64_t IntegerAt(const Napi::CallbackInfo& info, size_t index);
-/// An integer of 32 bits, signed: descriptors, levels, flags.
-int IntAt(const Napi::CallbackInfo& info, size_t index);
-bool IsNull(const Napi::CallbackInfo& info, size_t index);
+[[noreturn]] void RefuseArgument(const Info& info, size_t index, const char* expected);
 
-/// The answer of a system call: its result, or the negative errno.
-inline Napi::Value Answer(const Napi::CallbackInfo& info, ssize_t result) {
-  const double value = result < 0 ? -errno : result;
-  return Napi::Number::New(info.Env(), value);
+// Each reads one argument, or throws. An int has 32 bits; an int64_t at most 53.
+void ReadArgument(const Info& info, size_t index, int* out);
+void ReadArgument(const Info& info, size_t index, int64_t* out);
+void ReadArgument(const Info& info, size_t index, Bytes* out);
+void ReadArgument(const Info& info, size_t index, BytesOrNull* out);
+void ReadArgument(const Info& info, size_t index, Words* out);
+void ReadArgument(const Info& info, size_t index, std::string* out);
+
+/// True when `length` items from `offset` lie within `size`.
+inline bool Holds(size_t size, int64_t offset, int64_t length) {
+  return offset >= 0 && length >= 0 && static_cast<uint64_t>(offset) + length <= size;
 }
 
-inline Napi::Value Fail(const Napi::CallbackInfo& info, int error) {
-  return Napi::Number::New(info.Env(), -error);
+/// The failure of a system call that was not made.
+inline int Fail(int error) {
+  errno = error;
+  return -1;
 }
 
-inline Instance& InstanceOf(const Napi::CallbackInfo& info) {
-  return *info.Env().GetInstanceData<Instance>();
+inline Napi::Value Answer(const Info& info, ssize_t result) {
+  return Napi::Number::New(info.Env(), static_cast<double>(result < 0 ? -errno : result));
 }
 
-inline const sockaddr* AddressOf(const Bytes& bytes) {
-  return reinterpret_cast<const sockaddr*>(bytes.data);
+inline Napi::Value Answer(const Info& info, const std::string& text) {
+  return Napi::String::New(info.Env(), text);
 }
 
-template <Napi::Value (*callback)(const Napi::CallbackInfo&)>
+/// Reads all arguments, from left to right, before anything happens.
+template <typename Result, typename... Arguments>
+Napi::Value Call(const Info& info, Result (*function)(Arguments...)) {
+  std::tuple<Arguments...> arguments;
+  [[maybe_unused]] size_t index = 0;
+  std::apply([&](auto&... each) { (ReadArgument(info, index++, &each), ...); }, arguments);
+  return Answer(info, std::apply(function, arguments));
+}
+
+template <auto function>
 void Export(Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New<callback>(exports.Env(), name));
+  const auto call = [](const Info& info) { return Call(info, function); };
+  exports.Set(name, Napi::Function::New(exports.Env(), call, name));
 }
 
 void ExportSocket(Napi::Object exports);
 void ExportBatch(Napi::Object exports);
-void ExportPoll(Napi::Object exports, Instance* instance);
+void ExportPoll(Napi::Object exports);
 void ExportSystem(Napi::Object exports);
 
 }  // namespace flowkeeper

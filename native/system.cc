@@ -1,122 +1,80 @@
-// What Node lacks beside sockets: fine timers, interfaces that are down, the scheduler, errno texts.
+// What Node lacks beside sockets: fine timers, interfaces that are down, schedulers, errno texts.
 
 #include "native.h"
 
-#include <dirent.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <string>
+#include <filesystem>
 
-namespace flowkeeper {
+using namespace flowkeeper;
 
 namespace {
 
-using Info = Napi::CallbackInfo;
+ssize_t TimerCreate() { return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC); }
 
-Napi::Value TimerCreate(const Info& info) {
-  return Answer(info, timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-}
-
-Napi::Value TimerArm(const Info& info) {
-  const int64_t microseconds = IntegerAt(info, 1);
-  if (microseconds < 0) return Fail(info, EINVAL);
+ssize_t TimerArm(int fd, int64_t microseconds) {
+  if (microseconds < 0) return Fail(EINVAL);
   itimerspec when{};
   when.it_value = {microseconds / 1000000, microseconds % 1000000 * 1000};
-  return Answer(info, timerfd_settime(IntAt(info, 0), 0, &when, nullptr));
+  return timerfd_settime(fd, 0, &when, nullptr);
 }
 
-/// Asks the kernel about an interface by name: netlink would need a dialogue, libuv hides links that
-/// are down.
-int AskInterface(const Info& info, unsigned long request, ifreq* question) {
-  if (!info[0].IsString()) throw Napi::TypeError::New(info.Env(), "argument 1 must be a string");
-  const std::string name = info[0].As<Napi::String>().Utf8Value();
-  if (name.empty() || name.size() >= IFNAMSIZ || name.find('\0') != std::string::npos) {
-    errno = ENODEV;
-    return -1;
-  }
-  std::memcpy(question->ifr_name, name.data(), name.size());
+/// Asks the kernel: netlink would need a dialogue, and libuv hides links that are down.
+template <unsigned long request>
+ssize_t AskInterface(std::string name) {
+  const bool possible = name.size() < IFNAMSIZ && name.find('\0') == std::string::npos;
+  if (name.empty() || !possible) return Fail(ENODEV);
+  ifreq question{};
+  std::memcpy(question.ifr_name, name.data(), name.size());
   const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  const int result = ioctl(fd, request, question);
-  const int error = errno;
+  const int error = ioctl(fd, request, &question) < 0 ? errno : 0;
   close(fd);
-  errno = error;
-  return result;
+  if (error != 0) return Fail(error);
+  if (request == SIOCGIFFLAGS) return static_cast<uint16_t>(question.ifr_flags);
+  return request == SIOCGIFMTU ? question.ifr_mtu : question.ifr_ifindex;
 }
-
-Napi::Value InterfaceIndex(const Info& info) {
-  ifreq question{};
-  const int result = AskInterface(info, SIOCGIFINDEX, &question);
-  return Answer(info, result < 0 ? result : question.ifr_ifindex);
-}
-
-Napi::Value InterfaceMtu(const Info& info) {
-  ifreq question{};
-  const int result = AskInterface(info, SIOCGIFMTU, &question);
-  return Answer(info, result < 0 ? result : question.ifr_mtu);
-}
-
-Napi::Value InterfaceFlags(const Info& info) {
-  ifreq question{};
-  const int result = AskInterface(info, SIOCGIFFLAGS, &question);
-  return Answer(info, result < 0 ? result : static_cast<uint16_t>(question.ifr_flags));
-}
-
-Napi::Value Dup2(const Info& info) { return Answer(info, dup2(IntAt(info, 0), IntAt(info, 1))); }
 
 /// Every thread, for a Node process does part of its work on others. Answers how many were set.
-Napi::Value SetScheduler(const Info& info) {
-  const int policy = IntAt(info, 0);
+ssize_t SetScheduler(int policy, int priority) {
   sched_param parameters{};
-  parameters.sched_priority = IntAt(info, 1);
-  DIR* tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return Fail(info, errno);
-  int count = 0, error = 0;
-  while (const dirent* entry = readdir(tasks)) {
-    const int thread = std::atoi(entry->d_name);
-    if (thread <= 0) continue;
-    if (sched_setscheduler(thread, policy, &parameters) == 0) {
+  parameters.sched_priority = priority;
+  int count = 0;
+  std::error_code error;
+  std::filesystem::directory_iterator task("/proc/self/task", error), end;
+  for (; !error && task != end; task.increment(error)) {
+    if (sched_setscheduler(std::stoi(task->path().filename()), policy, &parameters) == 0) {
       count++;
     } else if (errno != ESRCH) {  // A thread may end while we read the list.
-      error = errno;
-      break;
+      return Fail(errno);
     }
   }
-  closedir(tasks);
-  return error != 0 ? Fail(info, error) : Answer(info, count);
+  return error ? Fail(error.value()) : count;
 }
 
-Napi::Value ErrnoName(const Info& info) {
-  const int error = std::abs(IntAt(info, 0));
-  const char* name = strerrorname_np(error);
-  return Napi::String::New(info.Env(), name ? name : "Unknown error " + std::to_string(error));
-}
-
-/// The text of the C library, whatever the locale: log lines carry these words.
-Napi::Value ErrnoText(const Info& info) {
-  const int error = std::abs(IntAt(info, 0));
-  const char* text = strerrordesc_np(error);
-  return Napi::String::New(info.Env(), text ? text : "Unknown error " + std::to_string(error));
+/// What the C library says of an error number of either sign, whatever the locale.
+template <const char* (*told)(int)>
+std::string Tell(int error) {
+  const unsigned number = error < 0 ? 0u - error : error;
+  const char* text = told(number);
+  return text != nullptr ? text : "Unknown error " + std::to_string(number);
 }
 
 }  // namespace
 
-void ExportSystem(Napi::Object exports) {
+void flowkeeper::ExportSystem(Napi::Object exports) {
   Export<TimerCreate>(exports, "timerCreate");
   Export<TimerArm>(exports, "timerArm");
-  Export<InterfaceIndex>(exports, "interfaceIndex");
-  Export<InterfaceMtu>(exports, "interfaceMtu");
-  Export<InterfaceFlags>(exports, "interfaceFlags");
-  Export<Dup2>(exports, "dup2");
+  Export<AskInterface<SIOCGIFINDEX>>(exports, "interfaceIndex");
+  Export<AskInterface<SIOCGIFMTU>>(exports, "interfaceMtu");
+  Export<AskInterface<SIOCGIFFLAGS>>(exports, "interfaceFlags");
+  Export<dup2>(exports, "dup2");
   Export<SetScheduler>(exports, "setScheduler");
-  Export<ErrnoName>(exports, "errnoName");
-  Export<ErrnoText>(exports, "errnoText");
+  Export<Tell<strerrorname_np>>(exports, "errnoName");
+  Export<Tell<strerrordesc_np>>(exports, "errnoText");
 }
-
-}  // namespace flowkeeper
