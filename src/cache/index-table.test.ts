@@ -87,14 +87,16 @@ describe("the index", () => {
   it("grows by one bucket at a time and keeps its chains short", () => {
     const bench = new Bench();
     let state = 12345;
+    let largestStep = 0;
     const refs: [number, number][] = [];
     for (let i = 0; i < 30_000; i++) {
       state = (Math.imul(state, 0x9e3779b1) + 0x7f4a7c15) | 0;
       const hash = state ^ (state >>> 15);
       const before = bench.table.buckets;
       refs.push([bench.insert(hash), hash]);
-      expect(bench.table.buckets - before).toBeLessThanOrEqual(2);
+      largestStep = Math.max(largestStep, bench.table.buckets - before);
     }
+    expect(largestStep).toBeLessThanOrEqual(2);
     expect(bench.table.buckets).toBeGreaterThanOrEqual(30_000);
     expect(refs.every(([ref, hash]) => bench.has(hash, ref))).toBe(true);
     const longest = Math.max(

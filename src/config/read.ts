@@ -14,8 +14,8 @@ import {
 } from "../../grammar/index.ts";
 import { filterClauses } from "./clauses-filter.ts";
 import { generalClauses } from "./clauses-general.ts";
-import { helperClauses } from "./clauses-helper.ts";
 import { syncClauses } from "./clauses-sync.ts";
+import { helperClauses } from "./clauses-userspace-helper.ts";
 import { type Config, type Draft, modelSchema, type Position } from "./model.ts";
 import { protocolTable } from "./protocols.ts";
 import type { Clauses, Diagnostic, Reading } from "./reading.ts";

@@ -4,7 +4,7 @@ import { assert } from "./assert.ts";
 import { align4, isLittleEndian, join64, swap16, swap32 } from "./bytes.ts";
 import { seededRandom } from "./random.ts";
 import { isRequestCode, RequestCode } from "./request-code.ts";
-import { after, before, distance } from "./seq.ts";
+import { distance, after as isAfter, before as isBefore } from "./seq.ts";
 
 describe("bytes", () => {
   it("are turned round as a DataView turns them", () => {
@@ -29,9 +29,9 @@ describe("bytes", () => {
 
 describe("sequence numbers", () => {
   it("compare across the wrap", () => {
-    expect(before(0xffffffff, 0)).toBe(true);
-    expect(after(0, 0xffffffff)).toBe(true);
-    expect(before(5, 5) || after(5, 5)).toBe(false);
+    expect(isBefore(0xffffffff, 0)).toBe(true);
+    expect(isAfter(0, 0xffffffff)).toBe(true);
+    expect(isBefore(5, 5) || isAfter(5, 5)).toBe(false);
     expect(distance(2, 0xfffffffe)).toBe(4);
   });
 
@@ -39,7 +39,7 @@ describe("sequence numbers", () => {
     fc.assert(
       fc.property(fc.integer(), fc.integer({ min: 1, max: 0x7fffffff }), (from, step) => {
         const to = (from + step) | 0;
-        expect([after(to, from), before(from, to), before(to >>> 0, from >>> 0)]).toEqual([
+        expect([isAfter(to, from), isBefore(from, to), isBefore(to >>> 0, from >>> 0)]).toEqual([
           true,
           true,
           false,

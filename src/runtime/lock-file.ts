@@ -20,6 +20,8 @@ import {
 
 /** Field of `/proc/PID/stat` behind the name in brackets: ticks from boot to the start of the process. */
 const START_TIME_FIELD = 19;
+/** `Z`ombie and dead, as `/proc/PID/stat` tells them. */
+const ENDED_STATES: readonly string[] = ["Z", "X", "x"];
 const LOCK_MODE = 0o600;
 const OWNER = /^flowkeeper pid=(\d{1,10}) start=(\d{1,20}) boot=([0-9a-f-]{1,64}) ns=(\S{1,64})\n$/;
 
@@ -144,7 +146,7 @@ function parseOwner(text: string): Owner | undefined {
   return { pid: Number(pid), start: start!, boot: boot!, namespace: namespace! };
 }
 
-const procTable: ProcessTable = {
+export const procTable: ProcessTable = {
   self: () => ({
     pid: process.pid,
     start: procTable.startOf(process.pid) ?? "0",
@@ -155,7 +157,9 @@ const procTable: ProcessTable = {
     try {
       const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
       // The name may hold blanks and brackets: fields are counted behind the last bracket.
-      return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[START_TIME_FIELD];
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      // A zombie runs no more: it only waits for its parent to look.
+      return ENDED_STATES.includes(fields[0] ?? "") ? undefined : fields[START_TIME_FIELD];
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT" || code === "ESRCH") return undefined;

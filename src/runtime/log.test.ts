@@ -1,8 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { acquireLock, type Owner } from "./lock-file.ts";
+import { acquireLock, type Owner, procTable } from "./lock-file.ts";
 import { EQUAL_LINES_PER_SECOND, Log } from "./log.ts";
 import { SystemdNotifier } from "./systemd.ts";
 import { unixAddress } from "./unix-datagram.ts";
@@ -148,6 +150,19 @@ describe("lock file", () => {
     lock.release();
     expect(readFileSync(path, "utf8")).toBe("");
     expect(() => acquireLock(join(directory, "no", "lock"), quiet)).toThrow("exists, perhaps");
+  });
+  it("knows a zombie from a living process", async () => {
+    // The inner shell ends, and its parent has become a program that never looks.
+    const parent = spawn("sh", ["-c", "sh -c 'exit 0' & echo $!; exec sleep 60"]);
+    try {
+      const [line] = (await once(parent.stdout, "data")) as [Buffer];
+      const zombie = Number(line.toString());
+      await expect.poll(() => procTable.startOf(zombie), { timeout: 5000 }).toBeUndefined();
+      expect(readFileSync(`/proc/${zombie}/stat`, "utf8")).toContain(") Z ");
+      expect(procTable.startOf(process.pid)).toBeDefined();
+    } finally {
+      parent.kill();
+    }
   });
 });
 

@@ -239,10 +239,8 @@ describe("commands while a commit runs", () => {
         0,
       );
     }
-    for (let i = 0; i < 2500; i++) {
-      const key = flowKey(plainFlow({ sourcePort: 1 + i }));
-      expect(node.kernel.flows.has(key)).toBe(true);
-    }
+    const kept = Array.from({ length: 2500 }, (_, i) => flowKey(plainFlow({ sourcePort: 1 + i })));
+    expect(kept.filter((key) => !node.kernel.flows.has(key))).toEqual([]);
     expect(node.kernel.requests.filter((each) => each.errno !== 0)).toEqual([]);
   });
 });

@@ -151,6 +151,15 @@ describe("enqueue", () => {
     expect(bench.cache.entries).toBe(1);
     expect(bench.sent()).toEqual([line("CT_NEW", NEXT, 1, 9)]);
   });
+
+  it("makes a dead flow that changes a new one: nothing of the old remains", () => {
+    bench.event("new", 1, 7);
+    bench.sent();
+    bench.event("destroy", 1);
+    bench.event("update", 1);
+    expect([bench.cache.entries, bench.cache.active]).toEqual([1, 1]);
+    expect(bench.sent()).toEqual([line("CT_NEW", NEXT + 1, 1)]);
+  });
 });
 
 describe("transmit", () => {
