@@ -8,11 +8,10 @@
  * Described in: doc/sync/machines.md, "Commit".
  */
 import type { FlowCache } from "../cache/flow-cache.ts";
-import { KERNEL_FLOW_MAX_BYTES } from "../flow/kernel-encode.ts";
 import { isRelated, type KernelRequests } from "../flow/kernel-request.ts";
 import { FlowRegister, Has0, W } from "../flow/register.ts";
-import { MessageWriter } from "../netlink/message.ts";
 import { BATCH_REQUESTS, EEXIST, ENOENT, type Journal, type KernelPort } from "./kernel-port.ts";
+import { RequestBatch } from "./request-batch.ts";
 
 /** Timeout of an entry whose own cannot be told, in seconds. */
 const FALLBACK_TIMEOUT = 60;
@@ -30,16 +29,13 @@ export interface CommitOptions {
 
 export class Commit {
   readonly #cache: FlowCache;
-  readonly #kernel: KernelPort;
   readonly #requests: KernelRequests;
   readonly #journal: Journal;
   readonly #options: CommitOptions;
-  readonly #writer = new MessageWriter(BATCH_REQUESTS * KERNEL_FLOW_MAX_BYTES);
+  readonly #batch: RequestBatch;
   readonly #flow = new FlowRegister();
-  readonly #batch = new Int32Array(BATCH_REQUESTS);
-  readonly #errors = new Int32Array(BATCH_REQUESTS);
-  #batched = 0;
-  #sequence = 1;
+  /** The entry behind each request of the batch. */
+  readonly #entries = new Int32Array(BATCH_REQUESTS);
   #bucket = -1;
   #relatedPass = false;
   #relatedSeen = false;
@@ -47,7 +43,7 @@ export class Commit {
   #failed = 0;
   #startedAt = 0;
   #now = 0;
-  #waiting: (() => void)[] = [];
+  #done: () => void = () => {};
 
   constructor(
     cache: FlowCache,
@@ -57,7 +53,7 @@ export class Commit {
     options: CommitOptions,
   ) {
     this.#cache = cache;
-    this.#kernel = kernel;
+    this.#batch = new RequestBatch(kernel, "commit");
     this.#requests = requests;
     this.#journal = journal;
     this.#options = options;
@@ -75,7 +71,7 @@ export class Commit {
     this.#committed = 0;
     this.#failed = 0;
     this.#startedAt = this.#options.microseconds();
-    this.#waiting.push(done);
+    this.#done = done;
     this.#cache.beginScan();
   }
 
@@ -99,14 +95,14 @@ export class Commit {
     const related = isRelated(this.#flow);
     this.#relatedSeen ||= related;
     if (related !== this.#relatedPass) return;
-    this.#batch[this.#batched] = ref;
-    this.#create(ref, this.#flow, this.#sequence + this.#batched);
-    this.#batched += 1;
-    if (this.#batched === BATCH_REQUESTS) this.#sendBatch();
+    this.#entries[this.#batch.count] = ref;
+    this.#create(ref, this.#flow);
+    if (this.#batch.isFull) this.#sendBatch();
   };
 
-  #create(ref: number, flow: FlowRegister, sequence: number): void {
-    this.#requests.create(this.#writer, flow, this.#timeoutOf(ref, flow), sequence);
+  #create(ref: number, flow: FlowRegister): void {
+    const timeout = this.#timeoutOf(ref, flow);
+    this.#requests.create(this.#batch.writer, flow, timeout, this.#batch.next());
   }
 
   #timeoutOf(ref: number, flow: FlowRegister): number {
@@ -119,60 +115,37 @@ export class Commit {
   }
 
   #sendBatch(): void {
-    const count = this.#batched;
-    if (count === 0) return;
-    const first = this.#sequence;
-    this.#errors.fill(0, 0, count);
-    const refused = this.#transact(first, count);
-    this.#sequence += count;
-    this.#batched = 0;
-    let retry = 0;
+    const count = this.#batch.send();
+    let existing = 0;
     for (let i = 0; i < count; i++) {
-      const errno = refused !== 0 ? refused : this.#errors[i]!;
+      const errno = this.#batch.errorOf(i);
       if (errno === 0) this.#committed += 1;
-      else if (errno === EEXIST) this.#batch[retry++] = this.#batch[i]!;
-      else this.#fail("commit-create", errno, this.#batch[i]!);
+      else if (errno === EEXIST) this.#entries[existing++] = this.#entries[i]!;
+      else this.#fail("commit-create", errno, this.#entries[i]!);
     }
-    if (retry > 0) this.#replace(retry);
+    if (existing > 0) this.#replace(existing);
   }
 
   /** Entries that exist: delete each, then create it once more. */
   #replace(count: number): void {
     for (let from = 0; from < count; from += BATCH_REQUESTS / 2) {
-      const some = Math.min(BATCH_REQUESTS / 2, count - from);
-      const first = this.#sequence;
-      for (let i = 0; i < some; i++) {
-        const ref = this.#batch[from + i]!;
+      const end = Math.min(count, from + BATCH_REQUESTS / 2);
+      for (let i = from; i < end; i++) {
+        const ref = this.#entries[i]!;
         this.#cache.load(ref, this.#flow);
-        this.#requests.delete(this.#writer, this.#flow, first + i * 2);
-        this.#create(ref, this.#flow, first + i * 2 + 1);
+        this.#requests.delete(this.#batch.writer, this.#flow, this.#batch.next());
+        this.#create(ref, this.#flow);
       }
-      this.#errors.fill(0, 0, some * 2);
-      const refused = this.#transact(first, some * 2);
-      this.#sequence += some * 2;
-      for (let i = 0; i < some; i++) {
-        const ref = this.#batch[from + i]!;
-        const deleted = refused !== 0 ? refused : this.#errors[i * 2]!;
-        const created = this.#errors[i * 2 + 1]!;
-        if (deleted !== 0 && deleted !== ENOENT) this.#fail("commit-destroy", deleted, ref);
-        else if (created !== 0) this.#fail("commit-create", created, ref);
+      this.#batch.send();
+      for (let i = from; i < end; i++) {
+        const deleted = this.#batch.errorOf((i - from) * 2);
+        const created = this.#batch.errorOf((i - from) * 2 + 1);
+        if (deleted !== 0 && deleted !== ENOENT)
+          this.#fail("commit-destroy", deleted, this.#entries[i]!);
+        else if (created !== 0) this.#fail("commit-create", created, this.#entries[i]!);
         else this.#committed += 1;
       }
     }
-  }
-
-  #transact(first: number, count: number): number {
-    const refused = this.#kernel.transact(
-      "commit",
-      this.#writer.bytes,
-      this.#writer.length,
-      (sequence, errno) => {
-        const at = sequence - first;
-        if (at >= 0 && at < count) this.#errors[at] = errno;
-      },
-    );
-    this.#writer.reset();
-    return refused;
   }
 
   #fail(what: string, errno: number, ref: number): void {
@@ -192,8 +165,6 @@ export class Commit {
     const seconds = Math.floor(microseconds / 1e6);
     const rest = String(microseconds % 1e6).padStart(6, "0");
     this.#journal.notice(`commit has taken ${seconds}.${rest} seconds`);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const done of waiting) done();
+    this.#done();
   }
 }

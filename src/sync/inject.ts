@@ -6,13 +6,12 @@
  * doc/sync/machines.md, "Injection".
  */
 
-import { KERNEL_FLOW_MAX_BYTES } from "../flow/kernel-encode.ts";
 import type { KernelRequests } from "../flow/kernel-request.ts";
 import { hashFlow } from "../flow/key.ts";
 import { FlowRegister, Has0, W } from "../flow/register.ts";
-import { MessageWriter } from "../netlink/message.ts";
 import { BATCH_REQUESTS, EEXIST, ENOENT, type Journal, type KernelPort } from "./kernel-port.ts";
 import { MessageType } from "./message.ts";
+import { RequestBatch } from "./request-batch.ts";
 
 /** Timeout of a flow whose sender keeps it to itself (`CommitTimeout` there), in seconds. */
 const FALLBACK_TIMEOUT = 60;
@@ -35,19 +34,16 @@ export class Injector {
     destroyed: 0,
     destroyFailed: 0,
   };
-  readonly #kernel: KernelPort;
   readonly #requests: KernelRequests;
   readonly #journal: Journal;
   readonly #flowLine: (flow: FlowRegister) => string;
-  readonly #writer = new MessageWriter(BATCH_REQUESTS * KERNEL_FLOW_MAX_BYTES);
-  readonly #single = new MessageWriter(KERNEL_FLOW_MAX_BYTES);
+  readonly #batch: RequestBatch;
+  /** For fall-backs, one request at a time. */
+  readonly #single: RequestBatch;
   /** The flows of the batch, for fall-backs. */
   readonly #flows = Array.from({ length: BATCH_REQUESTS }, () => new FlowRegister());
   readonly #types = new Uint8Array(BATCH_REQUESTS);
   readonly #hashes = new Int32Array(BATCH_REQUESTS);
-  readonly #errors = new Int32Array(BATCH_REQUESTS);
-  #batched = 0;
-  #sequence = 1;
 
   constructor(
     kernel: KernelPort,
@@ -55,7 +51,8 @@ export class Injector {
     journal: Journal,
     flowLine: (flow: FlowRegister) => string,
   ) {
-    this.#kernel = kernel;
+    this.#batch = new RequestBatch(kernel, "inject");
+    this.#single = new RequestBatch(kernel, "inject", 1);
     this.#requests = requests;
     this.#journal = journal;
     this.#flowLine = flowLine;
@@ -64,44 +61,28 @@ export class Injector {
   /** Take a message of a peer: CT_NEW, CT_UPD or CT_DEL. */
   apply(type: number, flow: FlowRegister): void {
     const hash = hashFlow(flow, 0);
-    for (let i = 0; i < this.#batched; i++) {
+    for (let i = 0; i < this.#batch.count; i++) {
       if (this.#hashes[i] === hash) {
         this.flush();
         break;
       }
     }
-    const slot = this.#batched;
+    const slot = this.#batch.count;
     this.#hashes[slot] = hash;
     this.#types[slot] = type;
     this.#flows[slot]!.copyFrom(flow);
-    const sequence = this.#sequence + slot;
-    if (type === MessageType.CT_NEW) this.#create(this.#writer, flow, sequence);
-    else if (type === MessageType.CT_UPD) this.#requests.update(this.#writer, flow, sequence);
-    else this.#requests.delete(this.#writer, flow, sequence);
-    this.#batched += 1;
-    if (this.#batched === BATCH_REQUESTS) this.flush();
+    if (type === MessageType.CT_NEW) this.#create(this.#batch, flow);
+    else if (type === MessageType.CT_UPD) {
+      this.#requests.update(this.#batch.writer, flow, this.#batch.next());
+    } else this.#requests.delete(this.#batch.writer, flow, this.#batch.next());
+    if (this.#batch.isFull) this.flush();
   }
 
   /** Send what has gathered. */
   flush(): void {
-    const count = this.#batched;
-    if (count === 0) return;
-    const first = this.#sequence;
-    this.#errors.fill(0, 0, count);
-    const refused = this.#kernel.transact(
-      "inject",
-      this.#writer.bytes,
-      this.#writer.length,
-      (sequence, errno) => {
-        const at = sequence - first;
-        if (at >= 0 && at < count) this.#errors[at] = errno;
-      },
-    );
-    this.#writer.reset();
-    this.#sequence += count;
-    this.#batched = 0;
+    const count = this.#batch.send();
     for (let i = 0; i < count; i++) {
-      this.#settle(this.#types[i]!, this.#flows[i]!, refused !== 0 ? refused : this.#errors[i]!);
+      this.#settle(this.#types[i]!, this.#flows[i]!, this.#batch.errorOf(i));
     }
   }
 
@@ -130,7 +111,7 @@ export class Injector {
     let text = "could not update ct entry";
     if (errno === ENOENT) {
       text = "could not update ct entry, even if creating it instead";
-      failed = this.#one((w, sequence) => this.#create(w, flow, sequence));
+      failed = this.#createNow(flow);
     } else if (errno !== 0) {
       text = "could not update ct entry, even when deleting it first";
       failed = this.#recreate(flow);
@@ -151,31 +132,21 @@ export class Injector {
   }
 
   #recreate(flow: FlowRegister): number {
-    const deleted = this.#one((w, sequence) => this.#requests.delete(w, flow, sequence));
-    if (deleted !== 0 && deleted !== ENOENT) return deleted;
-    return this.#one((w, sequence) => this.#create(w, flow, sequence));
+    this.#requests.delete(this.#single.writer, flow, this.#single.next());
+    this.#single.send();
+    const deleted = this.#single.errorOf(0);
+    return deleted === 0 || deleted === ENOENT ? this.#createNow(flow) : deleted;
   }
 
-  #create(w: MessageWriter, flow: FlowRegister, sequence: number): void {
+  #createNow(flow: FlowRegister): number {
+    this.#create(this.#single, flow);
+    this.#single.send();
+    return this.#single.errorOf(0);
+  }
+
+  #create(batch: RequestBatch, flow: FlowRegister): void {
     const timeout = flow.has0(Has0.timeout) ? flow.words[W.timeout]! : FALLBACK_TIMEOUT;
-    this.#requests.create(w, flow, timeout, sequence);
-  }
-
-  /** One request on its own; the errno it met. */
-  #one(write: (w: MessageWriter, sequence: number) => void): number {
-    const sequence = this.#sequence++;
-    let met = 0;
-    write(this.#single, sequence);
-    const refused = this.#kernel.transact(
-      "inject",
-      this.#single.bytes,
-      this.#single.length,
-      (of, errno) => {
-        if (of === sequence) met = errno;
-      },
-    );
-    this.#single.reset();
-    return refused !== 0 ? refused : met;
+    this.#requests.create(batch.writer, flow, timeout, batch.next());
   }
 
   #warn(text: string, errno: number, flow: FlowRegister): void {

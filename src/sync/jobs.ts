@@ -1,15 +1,14 @@
 /** Long work in bounded steps: bulk send, kernel flush, the repair after an overrun. */
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
-import { KERNEL_FLOW_MAX_BYTES } from "../flow/kernel-encode.ts";
 import type { KernelRequests } from "../flow/kernel-request.ts";
 import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister } from "../flow/register.ts";
-import { MessageWriter } from "../netlink/message.ts";
 import type { FlowFilter } from "./filter.ts";
 import type { Ftfw } from "./ftfw.ts";
 import type { InternalSide } from "./internal.ts";
 import { BATCH_REQUESTS, ENOENT, type KernelPort } from "./kernel-port.ts";
+import { RequestBatch } from "./request-batch.ts";
 
 /** Entries of one step. */
 const STEP_ENTRIES = 4096;
@@ -46,39 +45,30 @@ export class KernelFlush {
   readonly #kernel: KernelPort;
   readonly #requests: KernelRequests;
   readonly #filter: FlowFilter;
-  readonly #writer = new MessageWriter(BATCH_REQUESTS * KERNEL_FLOW_MAX_BYTES);
+  readonly #batch: RequestBatch;
   readonly #flow = new FlowRegister();
-  #batched = 0;
-  #sequence = 1;
   running = false;
 
   constructor(kernel: KernelPort, requests: KernelRequests, filter: FlowFilter) {
     this.#kernel = kernel;
     this.#requests = requests;
     this.#filter = filter;
+    this.#batch = new RequestBatch(kernel, "flush");
   }
 
   start(): void {
     this.running = this.#kernel.dump("flush", {
       onEntry: (bytes, at, end) => {
         if (!decodeKernelFlow(this.#flow, bytes, at, end) || !this.#filter(this.#flow)) return;
-        this.#requests.delete(this.#writer, this.#flow, this.#sequence++);
-        this.#batched += 1;
-        if (this.#batched === BATCH_REQUESTS) this.#send();
+        this.#requests.delete(this.#batch.writer, this.#flow, this.#batch.next());
+        // Errors do not matter: a flow that ended meanwhile is as good as deleted.
+        if (this.#batch.isFull) this.#batch.send();
       },
       onDone: () => {
-        this.#send();
+        this.#batch.send();
         this.running = false;
       },
     });
-  }
-
-  #send(): void {
-    if (this.#batched === 0) return;
-    // A flow that ended meanwhile is as good as deleted.
-    this.#kernel.transact("flush", this.#writer.bytes, this.#writer.length, () => {});
-    this.#writer.reset();
-    this.#batched = 0;
   }
 }
 
@@ -92,12 +82,10 @@ export class Resync implements Job {
   readonly #internal: InternalSide;
   readonly #filter: FlowFilter;
   readonly #startedAt: number;
-  readonly #writer = new MessageWriter(BATCH_REQUESTS * KERNEL_FLOW_MAX_BYTES);
+  readonly #batch: RequestBatch;
   readonly #flow = new FlowRegister();
+  /** The entry behind each request of the batch. */
   readonly #doubtful = new Int32Array(BATCH_REQUESTS);
-  readonly #missing = new Uint8Array(BATCH_REQUESTS);
-  #batched = 0;
-  #sequence = 1;
   #bucket = 0;
   #now = 0;
 
@@ -114,6 +102,7 @@ export class Resync implements Job {
     this.#internal = internal;
     this.#filter = filter;
     this.#startedAt = startedAt;
+    this.#batch = new RequestBatch(kernel, "query");
     this.#now = startedAt;
   }
 
@@ -146,26 +135,15 @@ export class Resync implements Job {
     const cache = this.#internal.cache;
     if (cache.state(ref) === State.dead || cache.updated(ref) >= this.#startedAt) return;
     cache.load(ref, this.#flow);
-    this.#doubtful[this.#batched] = ref;
-    this.#requests.get(this.#writer, this.#flow, this.#sequence + this.#batched);
-    this.#batched += 1;
-    if (this.#batched === BATCH_REQUESTS) this.#ask();
+    this.#doubtful[this.#batch.count] = ref;
+    this.#requests.get(this.#batch.writer, this.#flow, this.#batch.next());
+    if (this.#batch.isFull) this.#ask();
   };
 
   #ask(): void {
-    const count = this.#batched;
-    if (count === 0) return;
-    const first = this.#sequence;
-    this.#missing.fill(0, 0, count);
-    this.#kernel.transact("query", this.#writer.bytes, this.#writer.length, (sequence, errno) => {
-      const at = sequence - first;
-      if (at >= 0 && at < count && errno === ENOENT) this.#missing[at] = 1;
-    });
-    this.#writer.reset();
-    this.#sequence += count;
-    this.#batched = 0;
+    const count = this.#batch.send();
     for (let i = 0; i < count; i++) {
-      if (this.#missing[i] === 1) this.#internal.vanished(this.#doubtful[i]!);
+      if (this.#batch.errorOf(i) === ENOENT) this.#internal.vanished(this.#doubtful[i]!);
     }
   }
 }
