@@ -1,0 +1,122 @@
+/**
+ * `npm run bench`: the reference and ours in turn, on the same flows, in one run; prints one table.
+ *
+ * Needs root (it raises a limit of the kernel and puts it back), the reference, and a machine with nothing else to do.
+ * `generate` is the part that runs inside a namespace.
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
+import { generate } from "./generator.ts";
+import { raiseTableLimit } from "./kernel-limit.ts";
+import { facts, type Results, type Samples, tableText } from "./report.ts";
+import { type RowName, rows } from "./rows.ts";
+import { type Readings, type Sizes, type Work, works } from "./works.ts";
+
+interface Options {
+  readonly rounds: number;
+  readonly flows: number;
+  readonly only?: readonly string[];
+  readonly quick?: true;
+  readonly markdown?: true;
+}
+
+const DEFAULT_ROUNDS = 3;
+const DEFAULT_FLOWS = 100_000;
+const QUICK_FLOWS = 40_000;
+const MAX_FLOWS = 500_000;
+const TABLE_LIMIT = 3_000_000;
+
+const program = new Command("bench")
+  .description("Measure the reference and this project side by side.")
+  .option("--rounds <n>", "measure each work this often", integer(1, 100), DEFAULT_ROUNDS)
+  .option("--flows <n>", "size of the table", integer(1000, MAX_FLOWS), DEFAULT_FLOWS)
+  .option("--only <names...>", `of ${works.map(({ name }) => name).join(", ")}`)
+  .option("--quick", "one small round: for a look, not for the record")
+  .option("--markdown", "print a table in Markdown")
+  .action((options: Options) => bench(options));
+
+program
+  .command("generate", { hidden: true })
+  .requiredOption("--count <n>", "flows to open", integer(1, 2 ** 31))
+  .requiredOption("--first <n>", "number of the first flow", integer(0, 2 ** 31))
+  .requiredOption("--rate <n>", "flows a second, 0: no limit", integer(0, 10_000_000))
+  .action((load: { count: number; first: number; rate: number }) => {
+    process.stdout.write(`${JSON.stringify(generate(load))}\n`);
+  });
+
+async function bench(options: Options): Promise<void> {
+  const missing = (["reference", "ours"] as const).filter((kind) => !findDaemon(kind));
+  if (missing.length > 0) throw new Error(`conntrackd is not there: ${missing.join(", ")}`);
+  if (process.getuid?.() !== 0) throw new Error("the benchmarks need root");
+  const flows = options.quick === true ? QUICK_FLOWS : options.flows;
+  const rounds = options.quick === true ? 1 : options.rounds;
+  const sizes: Sizes = { flows, events: Math.max(20_000, Math.ceil(flows / 2)), burst: flows };
+  const restore = raiseTableLimit(TABLE_LIMIT);
+  try {
+    say(facts(sizes, rounds).join("\n"), process.stderr);
+    const results = await measure(chosenWorks(options), sizes, rounds);
+    const lines = facts(sizes, rounds);
+    const head = options.markdown === true ? lines.map((line) => `- ${line}`) : lines;
+    say(`${head.join("\n")}\n\n${tableText(results, options.markdown === true)}`, process.stdout);
+  } finally {
+    restore();
+  }
+}
+
+function chosenWorks({ only }: Options): readonly Work[] {
+  if (only === undefined) return works;
+  const unknown = only.filter((name) => works.every((work) => work.name !== name));
+  if (unknown.length > 0) throw new Error(`no such work: ${unknown.join(", ")}`);
+  return works.filter(({ name }) => only.includes(name));
+}
+
+async function measure(chosen: readonly Work[], sizes: Sizes, rounds: number): Promise<Results> {
+  const results: Results = { reference: new Map(), ours: new Map() };
+  for (const work of chosen) {
+    for (let round = 0; round < (work.isOnce === true ? 1 : rounds); round += 1) {
+      // Who is first alternates, so that a machine that warms up favours nobody.
+      const order: readonly DaemonKind[] = ["reference", "ours"];
+      for (const kind of round % 2 === 0 ? order : order.toReversed()) {
+        const readings = await work.run(kind, sizes);
+        collect(results[kind], readings);
+        say(`${work.name} ${round + 1} ${kind}: ${summary(readings)}`, process.stderr);
+      }
+    }
+  }
+  return results;
+}
+
+function collect(samples: Samples, readings: Readings): void {
+  for (const [name, value] of entries(readings)) {
+    samples.set(name, [...(samples.get(name) ?? []), value]);
+  }
+}
+
+function summary(readings: Readings): string {
+  return entries(readings)
+    .map(([name, value]) => `${name} ${value.toFixed(rows[name].digits)}`)
+    .join(", ");
+}
+
+function entries(readings: Readings): [RowName, number][] {
+  return Object.entries(readings) as [RowName, number][];
+}
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`from ${least} to ${most}`);
+  };
+}
+
+function say(text: string, to: NodeJS.WriteStream): void {
+  to.write(`${text}\n`);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error), process.stderr);
+  process.exitCode = 1;
+}

@@ -1,0 +1,262 @@
+/**
+ * Two nodes and a sink: flows that leave node a for the sink fill its table, and node b replicates them.
+ *
+ *     sink ── out0 · node-a · sync0 ── sync0 · node-b
+ *
+ * Both daemons get the same configuration, whatever their kind. All questions to them go through the reference's client:
+ * it is the cheaper one, and asking must cost both the same.
+ */
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { Conntrackd, type DaemonKind, findDaemon, projectRoot } from "../lab/conntrackd.ts";
+import { Lab, type Namespace, runOk } from "../lab/netns.ts";
+import { waitFor } from "../lab/wait.ts";
+import type { Load, LoadReport } from "./generator.ts";
+import { cpuMicroseconds, residentBytes } from "./measure.ts";
+
+export interface NodeKinds {
+  readonly a: DaemonKind;
+  readonly b: DaemonKind;
+}
+
+export interface Cost {
+  /** CPU of each daemon, in microseconds. */
+  readonly a: number;
+  readonly b: number;
+}
+
+const SYNC = { a: "172.31.77.1", b: "172.31.77.2" } as const;
+const MEBIBYTE = 1 << 20;
+/** For both netlink events and the link; it does not grow, so that an overrun is an overrun. */
+export const BUFFER_BYTES = 16 * MEBIBYTE;
+export const RESEND_QUEUE = 524_288;
+const HASH_SIZE = 262_144;
+const HASH_LIMIT = 4_194_304;
+/** Longer than any run. */
+const FLOW_TIMEOUT_SECONDS = 7200;
+const PATIENCE_MS = 60_000;
+
+/** One node: its daemon, and what can be asked of it. */
+export class BenchNode {
+  readonly conntrackd: Conntrackd;
+
+  constructor(conntrackd: Conntrackd) {
+    this.conntrackd = conntrackd;
+  }
+
+  /** The text of `-s` or `-s <topic>`. */
+  report(...topic: readonly string[]): Promise<string> {
+    const client = findDaemon("reference") ?? "conntrackd";
+    return runOk([client, "-C", this.conntrackd.configPath, "-s", ...topic]);
+  }
+
+  /** Flows in a cache. */
+  async cached(cache: "internal" | "external"): Promise<number> {
+    return number(await this.report(), new RegExp(`cache ${cache}:\\ncurrent active.*?\\s(\\d+)`));
+  }
+
+  /** Messages that wait for their acknowledgement. */
+  async unacknowledged(): Promise<number> {
+    return number(await this.report("rsqueue"), /len=(\d+)/);
+  }
+
+  async overruns(): Promise<number> {
+    return number(await this.report("runtime"), /netlink overrun:\s+(\d+)/);
+  }
+
+  /** Entries of the kernel's table. */
+  async kernelEntries(): Promise<number> {
+    const path = "/proc/sys/net/netfilter/nf_conntrack_count";
+    return Number(await this.conntrackd.namespace.runOk(["cat", path]));
+  }
+
+  /** Empties the kernel's table. */
+  async flushKernel(): Promise<void> {
+    await this.conntrackd.namespace.run(["conntrack", "-F"]);
+  }
+
+  /** Wall-clock seconds of `conntrackd <arguments>`, the program of this node, output thrown away. */
+  async seconds(...args: readonly string[]): Promise<number> {
+    const { namespace, binary, configPath, logPath } = this.conntrackd;
+    const errors = openSync(`${logPath}.stderr`, "a");
+    try {
+      const started = performance.now();
+      const stdio = ["ignore", "ignore", errors] as const;
+      const child = namespace.spawn([binary, "-C", configPath, ...args], { stdio: [...stdio] });
+      const status = await new Promise((resolve, reject) => {
+        child.on("error", reject);
+        child.on("exit", resolve);
+      });
+      if (status !== 0) throw new Error(`conntrackd ${args.join(" ")} exits with ${status}`);
+      return (performance.now() - started) / 1000;
+    } finally {
+      closeSync(errors);
+    }
+  }
+
+  async waitForCached(cache: "internal" | "external", flows: number): Promise<void> {
+    let seen = -1;
+    const isThere = async () => (seen = await this.cached(cache)) === flows;
+    const what = `${flows} flows in the ${cache} cache of ${this.conntrackd.namespace.label}`;
+    try {
+      await waitFor(isThere, { what, timeoutMs: PATIENCE_MS, everyMs: 100 });
+    } catch (error) {
+      const { message } = error as Error;
+      throw new Error(`${message}: ${seen}, ${await this.overruns()} overruns`);
+    }
+  }
+}
+
+export class BenchPair {
+  readonly a: BenchNode;
+  readonly b: BenchNode;
+  readonly #lab: Lab;
+  #flows = 0;
+
+  private constructor(lab: Lab, a: BenchNode, b: BenchNode) {
+    this.#lab = lab;
+    this.a = a;
+    this.b = b;
+  }
+
+  /** Builds the nodes; the daemons are configured and not started. */
+  static async create(kinds: NodeKinds): Promise<BenchPair> {
+    const lab = Lab.create();
+    try {
+      const [a, b, sink] = await Promise.all([
+        lab.namespace("node-a"),
+        lab.namespace("node-b"),
+        lab.namespace("sink"),
+      ]);
+      await lab.link({ at: a, as: "sync0" }, { at: b, as: "sync0" });
+      await lab.link({ at: a, as: "out0" }, { at: sink, as: "sink0" });
+      await Promise.all([prepare(a, SYNC.a), prepare(b, SYNC.b)]);
+      await a.ip([
+        "addr add 10.255.255.2/30 dev out0",
+        // Nobody has this hardware address: the sink throws every packet away.
+        "neigh replace 10.255.255.1 lladdr 02:00:5e:00:53:01 dev out0 nud permanent",
+        "route add 10.77.0.0/16 via 10.255.255.1 dev out0",
+      ]);
+      return new BenchPair(
+        lab,
+        new BenchNode(daemon(lab, a, kinds.a, SYNC.a, SYNC.b)),
+        new BenchNode(daemon(lab, b, kinds.b, SYNC.b, SYNC.a)),
+      );
+    } catch (error) {
+      lab.destroy();
+      throw error;
+    }
+  }
+
+  /** Starts both daemons and waits until they have met. */
+  async start(): Promise<void> {
+    await this.a.conntrackd.start();
+    await this.b.conntrackd.start();
+  }
+
+  /** Opens `count` new flows on node a; a rate of 0 is as fast as it goes. */
+  async open(count: number, rate = 0): Promise<LoadReport> {
+    const load: Load = { count, rate, first: this.#flows };
+    this.#flows += count;
+    const words = Object.entries(load).flatMap(([key, value]) => [`--${key}`, String(value)]);
+    const bundle = join(projectRoot, "dist/bench.mjs");
+    // On a firewall packets do not wait for daemons.
+    const program = ["nice", "-n", "-15", process.execPath, bundle, "generate"];
+    const { namespace } = this.a.conntrackd;
+    const text = await namespace.runOk([...program, ...words], { timeoutMs: 600_000 });
+    return JSON.parse(text) as LoadReport;
+  }
+
+  /** Waits until node b has all flows, and has said so. */
+  async settle(flows: number): Promise<void> {
+    await this.a.waitForCached("internal", flows);
+    await this.b.waitForCached("external", flows);
+    await waitFor(async () => (await this.a.unacknowledged()) === 0, {
+      what: "an empty resend queue",
+      timeoutMs: PATIENCE_MS,
+      everyMs: 100,
+    });
+  }
+
+  /** The CPU that each daemon spends while `work` runs. */
+  async costOf(work: () => Promise<unknown>): Promise<Cost> {
+    const pids = { a: this.a.conntrackd.pids(), b: this.b.conntrackd.pids() };
+    const before = { a: cpuMicroseconds(pids.a), b: cpuMicroseconds(pids.b) };
+    await work();
+    return { a: cpuMicroseconds(pids.a) - before.a, b: cpuMicroseconds(pids.b) - before.b };
+  }
+
+  /** The memory of each daemon, in bytes. */
+  memory(): Cost {
+    return {
+      a: residentBytes(this.a.conntrackd.pids()),
+      b: residentBytes(this.b.conntrackd.pids()),
+    };
+  }
+
+  /** Ends both daemons, empties the tables (the kernel would do it later, beside the next run), removes the lab. */
+  async destroy(): Promise<void> {
+    try {
+      for (const node of [this.a, this.b]) await node.conntrackd.kill();
+      for (const node of [this.a, this.b]) await node.flushKernel();
+    } finally {
+      this.#lab.destroy();
+    }
+  }
+}
+
+/** Runs `work` on a fresh pair and removes the pair. */
+export async function withPair<T>(kinds: NodeKinds, work: (pair: BenchPair) => Promise<T>) {
+  const pair = await BenchPair.create(kinds);
+  try {
+    return await work(pair);
+  } finally {
+    await pair.destroy();
+  }
+}
+
+async function prepare(space: Namespace, address: string): Promise<void> {
+  await space.ip(`addr add ${address}/30 dev sync0`);
+  // A rule that looks at the state switches tracking on. The link itself is not tracked, as on a real firewall.
+  await space.nft(`table inet bench {
+  chain untracked { type filter hook prerouting priority raw; policy accept; iifname "sync0" notrack; }
+  chain untracked_out { type filter hook output priority raw; policy accept; oifname "sync0" notrack; }
+  chain out { type filter hook output priority filter; policy accept; ct state invalid drop; }
+}
+`);
+  await space.sysctl({
+    "net/netfilter/nf_conntrack_events": 1,
+    "net/netfilter/nf_conntrack_udp_timeout": FLOW_TIMEOUT_SECONDS,
+  });
+}
+
+function daemon(lab: Lab, namespace: Namespace, kind: DaemonKind, address: string, peer: string) {
+  return new Conntrackd({ namespace, dir: lab.dir }, kind, {
+    ignore: ["127.0.0.1", SYNC.a, SYNC.b],
+    link: { interface: "sync0", address, peer },
+    linkText: [
+      "  UDP {",
+      `    IPv4_address ${address}`,
+      `    IPv4_Destination_Address ${peer}`,
+      "    Port 3780",
+      "    Interface sync0",
+      `    SndSocketBuffer ${BUFFER_BYTES}`,
+      `    RcvSocketBuffer ${BUFFER_BYTES}`,
+      "    Checksum on",
+      "  }",
+    ].join("\n"),
+    modeLines: [`ResendQueueSize ${RESEND_QUEUE}`],
+    generalLines: [
+      `HashSize ${HASH_SIZE}`,
+      `HashLimit ${HASH_LIMIT}`,
+      `NetlinkBufferSize ${BUFFER_BYTES}`,
+      `NetlinkBufferSizeMaxGrowth ${BUFFER_BYTES}`,
+    ],
+  });
+}
+
+function number(text: string, pattern: RegExp): number {
+  const found = pattern.exec(text)?.[1];
+  if (found === undefined) throw new Error(`the report of the daemon has changed: ${text}`);
+  return Number(found);
+}
