@@ -21,6 +21,10 @@ import { SystemError } from "./system-error.ts";
 
 /** Groups NEW, UPDATE and DESTROY. */
 const CONNTRACK_GROUPS = 0x07;
+/** Group number of NEW. */
+const NEW_GROUP = 1;
+const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_DROP_MEMBERSHIP = 2;
 const NETLINK_BROADCAST_ERROR = 4;
 const NETLINK_NO_ENOBUFS = 5;
 /** No event of today's kernels is larger. */
@@ -85,6 +89,13 @@ export class EventSource {
   start(): void {
     if (!this.#isListening) this.#poll.start(native.READABLE);
     this.#isListening = true;
+  }
+
+  /** Join or leave the group of new flows. */
+  hearNew(on: boolean): void {
+    const option = on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;
+    const result = setIntOption(this.#socket.fd, SOL_NETLINK, option, NEW_GROUP);
+    if (result < 0) throw new SystemError("membership", result);
   }
 
   close(): void {

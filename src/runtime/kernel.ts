@@ -16,7 +16,7 @@ import {
   NLMSG_HEADER_BYTES,
   readI32,
 } from "../netlink/message.ts";
-import type { DumpHandler, KernelHandle, KernelPort } from "../sync/kernel-port.ts";
+import type { DumpHandler, DumpPurpose, KernelHandle, KernelPort } from "../sync/kernel-port.ts";
 import {
   EAGAIN,
   ENOBUFS,
@@ -44,6 +44,7 @@ export class Kernel implements KernelPort {
   readonly #channels: Record<KernelHandle, Channel>;
   readonly #dumps = new Map<string, native.Poll>();
   #onTurn: () => void = () => {};
+  #onHearNew: (on: boolean) => void = () => {};
 
   constructor() {
     this.#channels = {
@@ -61,6 +62,15 @@ export class Kernel implements KernelPort {
   /** Called after each batch of entries of a dump that runs in the background. */
   onTurn(callback: () => void): void {
     this.#onTurn = callback;
+  }
+
+  /** Who owns the event socket, and does what `hearNew` asks for. */
+  onHearNew(callback: (on: boolean) => void): void {
+    this.#onHearNew = callback;
+  }
+
+  hearNew(on: boolean): void {
+    this.#onHearNew(on);
   }
 
   transact(
@@ -84,7 +94,7 @@ export class Kernel implements KernelPort {
     }
   }
 
-  dump(purpose: "resync" | "flush", handler: DumpHandler): boolean {
+  dump(purpose: DumpPurpose, handler: DumpHandler): boolean {
     if (this.#dumps.has(purpose)) return false;
     const { fd } = openNetlink();
     const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);

@@ -55,6 +55,7 @@ export class Replica {
     this.#kernel.onTurn(() => this.#turn());
     // Events first, then the table: what happens while it is read waits in the socket.
     this.#events = this.#openEvents(config);
+    this.#kernel.onHearNew((on) => this.#events.hearNew(on));
     opening("can't get kernel conntrack table", () => this.#readTable());
   }
 

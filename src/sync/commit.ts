@@ -59,6 +59,11 @@ export class Commit {
     this.#options = options;
   }
 
+  /** Entries there are to commit. */
+  get size(): number {
+    return this.#cache.active;
+  }
+
   get running(): boolean {
     return this.#bucket >= 0;
   }

@@ -27,10 +27,16 @@ import type { FlowFilter } from "./filter.ts";
 import { Ftfw, ftfwQueues } from "./ftfw.ts";
 import { Injector } from "./inject.ts";
 import { InternalSide, type Origin } from "./internal.ts";
-import { type Job, KernelFlush, Resync, SendAll } from "./jobs.ts";
+import { CatchUp, type Job, KernelFlush, Resync, SendAll } from "./jobs.ts";
 import type { Journal, KernelPort } from "./kernel-port.ts";
 import { Outbox } from "./outbox.ts";
 import { Receiver } from "./receiver.ts";
+
+/**
+ * From this many entries on, a commit is not listened to: the kernel's announcement of each new entry
+ * costs more than the entry, and reading the table once costs less than hearing of every one.
+ */
+export const QUIET_COMMIT_ENTRIES = 8192;
 
 export interface EngineOptions {
   readonly hashLimit: number;
@@ -102,6 +108,9 @@ export class Engine {
   readonly #jobs: Job[] = [];
   #flushing: KernelFlush | undefined;
   #purgeAt = 0;
+  #isCommitting = false;
+  /** The time of the last step of a commit. */
+  #now = 0;
   #resyncAt = 0;
 
   constructor(options: EngineOptions, kernel: KernelPort, journal: Journal, now: number) {
@@ -247,7 +256,7 @@ export class Engine {
   startCommit(what: string, done: () => void): void {
     this.#purgeAt = 0;
     const commit = this.commit;
-    if (commit?.running) {
+    if (this.#isCommitting) {
       this.#journal.notice("commit already in progress, skipping");
       done();
       return;
@@ -257,18 +266,41 @@ export class Engine {
       done();
       return;
     }
-    commit.start(done);
+    this.#isCommitting = true;
+    const isQuiet = commit.size >= QUIET_COMMIT_ENTRIES;
+    if (isQuiet) this.#kernel.hearNew(false);
+    commit.start(() => {
+      if (isQuiet) this.#catchUp(done);
+      else this.#committed(done);
+    });
     this.#jobs.push({
       step: (now) => {
+        this.#now = now;
         commit.step(Math.floor(now / 1000));
         return commit.running;
       },
     });
   }
 
+  #committed(done: () => void): void {
+    this.#isCommitting = false;
+    done();
+  }
+
+  /** New flows are heard of again; those of the meantime are read from the table. */
+  #catchUp(done: () => void): void {
+    this.#kernel.hearNew(true);
+    const cache = this.externalCache!;
+    const job = new CatchUp(this.#kernel, this.internal, cache, this.#options.filter);
+    job.start(Math.floor(this.#now / 1000), (errno) => {
+      if (errno !== 0) this.overrun(this.#now);
+      this.#committed(done);
+    });
+  }
+
   /** `-f`, `-f internal`, `-f external`. */
   flush(what: "all" | "internal" | "external"): void {
-    if (what !== "internal" && this.commit?.running) {
+    if (what !== "internal" && this.#isCommitting) {
       this.#journal.error("ignoring flush command, commit still in progress");
       return;
     }

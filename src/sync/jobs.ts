@@ -1,4 +1,5 @@
 /** Long work in bounded steps: bulk send, kernel flush, the repair after an overrun. */
+import { NULL_REF } from "../cache/arena.ts";
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
 import type { KernelRequests } from "../flow/kernel-request.ts";
@@ -69,6 +70,40 @@ export class KernelFlush {
         this.running = false;
       },
     });
+  }
+}
+
+/**
+ * After a large commit, which new flows were not heard of: read the table and add what is missing.
+ * The flows that were committed are ours; what else is new is told to the peer.
+ */
+export class CatchUp {
+  readonly #kernel: KernelPort;
+  readonly #internal: InternalSide;
+  readonly #external: FlowCache;
+  readonly #filter: FlowFilter;
+  readonly #flow = new FlowRegister();
+
+  constructor(kernel: KernelPort, internal: InternalSide, external: FlowCache, filter: FlowFilter) {
+    this.#kernel = kernel;
+    this.#internal = internal;
+    this.#external = external;
+    this.#filter = filter;
+  }
+
+  /** `now` in seconds. `done` gets the errno that broke the table off, or 0. */
+  start(now: number, done: (errno: number) => void): void {
+    const flow = this.#flow;
+    const isAsked = this.#kernel.dump("catch-up", {
+      onEntry: (bytes, at, end) => {
+        if (!decodeKernelFlow(flow, bytes, at, end) || !this.#filter(flow)) return;
+        if (this.#internal.cache.find(flow) !== NULL_REF) return;
+        const isCommitted = this.#external.find(flow) !== NULL_REF;
+        this.#internal.created(flow, isCommitted ? "silent" : "elsewhere", now);
+      },
+      onDone: done,
+    });
+    if (!isAsked) done(0);
   }
 }
 

@@ -5,6 +5,8 @@
 /** Which of the daemon's sockets speaks: the kernel names it in the events that follow. */
 export type KernelHandle = "commit" | "flush" | "inject" | "query";
 
+export type DumpPurpose = "resync" | "flush" | "catch-up";
+
 export interface DumpHandler {
   /** Attributes of one entry: bytes between `at` and `end`, behind the netfilter header. */
   readonly onEntry: (bytes: Uint8Array, at: number, end: number) => void;
@@ -24,8 +26,10 @@ export interface KernelPort {
     length: number,
     onError: (sequence: number, errno: number) => void,
   ): number;
-  /** Ask for the whole table; entries arrive in later turns. False: a dump for this handle runs already. */
-  dump(purpose: "resync" | "flush", handler: DumpHandler): boolean;
+  /** Ask for the whole table; entries arrive in later turns. False: a dump for this purpose runs already. */
+  dump(purpose: DumpPurpose, handler: DumpHandler): boolean;
+  /** Whether the kernel tells us of new flows. Changes and ends are always told. */
+  hearNew(on: boolean): void;
 }
 
 export const ENOENT = 2;

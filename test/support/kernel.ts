@@ -17,6 +17,7 @@ import {
 } from "../../src/netlink/message.ts";
 import {
   type DumpHandler,
+  type DumpPurpose,
   EEXIST,
   ENOENT,
   type KernelHandle,
@@ -63,6 +64,8 @@ export class FakeKernel implements KernelPort {
   /** Every request, in order, with its outcome. */
   readonly requests: Request[] = [];
   readonly batches: number[] = [];
+  /** False: new flows are not announced. */
+  isHeard = true;
   /** Answers instead of the rules, where it returns a number. */
   refuse: (kind: Request["kind"], key: string) => number | undefined = () => undefined;
   /** Errno of a batch that cannot be sent at all. */
@@ -76,7 +79,7 @@ export class FakeKernel implements KernelPort {
     const key = flowKey(flow);
     if (kind === "destroy") this.#drop(key);
     else this.#keep(key, flow);
-    this.#events.push(eventMessage(kind, flow));
+    this.#announce(kind, eventMessage(kind, flow));
   }
 
   transact(
@@ -100,7 +103,7 @@ export class FakeKernel implements KernelPort {
     return 0;
   }
 
-  dump(purpose: "resync" | "flush", handler: DumpHandler): boolean {
+  dump(purpose: DumpPurpose, handler: DumpHandler): boolean {
     if (this.#dumps.some((each) => each.purpose === purpose)) return false;
     this.#dumps.push({ purpose, handler });
     return true;
@@ -108,6 +111,14 @@ export class FakeKernel implements KernelPort {
 
   get waiting(): boolean {
     return this.#events.length > 0 || this.#dumps.length > 0;
+  }
+
+  #announce(kind: EventKind, event: Uint8Array): void {
+    if (kind !== "new" || this.isHeard) this.#events.push(event);
+  }
+
+  hearNew(on: boolean): void {
+    this.isHeard = on;
   }
 
   /** Lose the events that wait, as an overrun does. */
@@ -209,7 +220,7 @@ export class FakeKernel implements KernelPort {
   }
 
   #report(kind: EventKind, flow: FlowRegister, handle: KernelHandle): void {
-    this.#events.push(eventMessage(kind, flow, PORTS[handle]));
+    this.#announce(kind, eventMessage(kind, flow, PORTS[handle]));
   }
 
   #keep(key: string, flow: FlowRegister): void {
