@@ -70,12 +70,12 @@ const MASTER_TUPLE: TupleWords = {
 };
 
 export function encodeTuple(w: MessageWriter, r: FlowRegister, t: TupleWords): void {
-  const { words, bytes } = r;
+  const { words } = r;
   const v4 = words[t.family] === AF_INET;
   const tuple = w.beginNest(t.type);
   const ip = w.beginNest(1);
-  w.raw(v4 ? 1 : 3, bytes, t.src * 4, v4 ? 4 : 16);
-  w.raw(v4 ? 2 : 4, bytes, t.dst * 4, v4 ? 4 : 16);
+  w.words(v4 ? 1 : 3, words, t.src, v4 ? 1 : 4);
+  w.words(v4 ? 2 : 4, words, t.dst, v4 ? 1 : 4);
   w.endNest(ip);
   const proto = w.beginNest(2);
   const protocol = words[t.protocol]!;
@@ -113,9 +113,9 @@ export function encodeKernelFlow(w: MessageWriter, r: FlowRegister): void {
   if ((has0 & Has0.seqReply) !== 0) encodeWords(w, words, 16, W.seqReplyPosition);
   if ((has0 & Has0.helper) !== 0) encodeHelper(w, r, has1);
   if ((has0 & Has0.zone) !== 0) w.be16(18, words[W.zone]!);
-  if ((has0 & Has0.labels) !== 0) w.raw(22, r.bytes, W.labels * 4, words[W.labelWords]! * 4);
+  if ((has0 & Has0.labels) !== 0) w.words(22, words, W.labels, words[W.labelWords]!);
   if ((has1 & Has1.labelsMask) !== 0) {
-    w.raw(23, r.bytes, W.labelsMask * 4, words[W.labelWords]! * 4);
+    w.words(23, words, W.labelsMask, words[W.labelWords]!);
   }
   if ((has0 & Has0.synproxy) !== 0) encodeWords(w, words, 24, W.synproxyIsn);
   if (has1 !== 0) encodeReported(w, r, has1);
@@ -200,7 +200,7 @@ function encodeNat(
   const nest = w.beginNest(type);
   if (hasAddress !== 0) {
     const v4 = r.words[W.family] === AF_INET;
-    w.raw(v4 ? 1 : 4, r.bytes, address * 4, v4 ? 4 : 16);
+    w.words(v4 ? 1 : 4, r.words, address, v4 ? 1 : 4);
   }
   if (withPort) {
     const proto = w.beginNest(3);

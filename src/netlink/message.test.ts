@@ -62,7 +62,7 @@ describe("a netlink writer", () => {
     const w = new MessageWriter(24);
     w.begin(IPCTNL_MSG_CT_NEW, 0, 1, 2);
     expect(() => w.be32(1, 1)).toThrow("room for an attribute");
-    expect(() => new MessageWriter(19).begin(0, 0, 0, 0)).toThrow("room for a header");
+    expect(() => new MessageWriter(16).begin(0, 0, 0, 0)).toThrow("room for a header");
   });
 });
 

@@ -6,7 +6,7 @@
  * Source: RFC 3549, linux/netlink.h, linux/netfilter/nfnetlink.h.
  */
 import { assert } from "../kit/assert.ts";
-import { align4 } from "../kit/bytes.ts";
+import { align4, swap16, swap32 } from "../kit/bytes.ts";
 
 export const NLMSG_HEADER_BYTES = 16;
 /** `struct nfgenmsg`: family, version, resource id. */
@@ -50,130 +50,119 @@ export function readBe32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }
 
-/** Writes netlink requests one behind the other into one buffer. Nothing grows: check `room` first. */
+/**
+ * Writes netlink requests one behind the other into one buffer. Everything in it is a multiple of four
+ * bytes, so it is written in words. Nothing grows: check `room` first.
+ */
 export class MessageWriter {
   readonly bytes: Uint8Array;
-  /** Bytes written so far. */
-  length = 0;
+  readonly #words: Int32Array;
+  /** Words written so far, and where the open request starts. */
+  #at = 0;
   #start = 0;
 
+  /** `capacityBytes` is a multiple of four. */
   constructor(capacityBytes: number) {
     this.bytes = new Uint8Array(capacityBytes);
+    this.#words = new Int32Array(this.bytes.buffer);
   }
 
   reset(): void {
-    this.length = 0;
+    this.#at = 0;
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#at * 4;
   }
 
   /** Bytes left. */
   get room(): number {
-    return this.bytes.length - this.length;
+    return this.bytes.length - this.#at * 4;
   }
 
   /** Start a netfilter request; `end` closes it. */
   begin(type: number, flags: number, sequence: number, family: number): void {
     assert(this.room >= NLMSG_HEADER_BYTES + NFGEN_BYTES, "netlink writer has room for a header");
-    this.#start = this.length;
-    this.#u32(0);
-    this.#u16(type);
-    this.#u16(flags);
-    this.#u32(sequence);
-    this.#u32(0);
-    this.#u32(family & 0xff);
+    const words = this.#words;
+    const at = this.#at;
+    this.#start = at;
+    words[at + 1] = type | (flags << 16);
+    words[at + 2] = sequence;
+    words[at + 3] = 0;
+    words[at + 4] = family & 0xff;
+    this.#at = at + 5;
   }
 
   end(): void {
-    const size = this.length - this.#start;
-    const at = this.#start;
-    this.bytes[at] = size;
-    this.bytes[at + 1] = size >>> 8;
-    this.bytes[at + 2] = size >>> 16;
-    this.bytes[at + 3] = size >>> 24;
+    this.#words[this.#start] = (this.#at - this.#start) * 4;
   }
 
   /** Open a nest; give what it returns to `endNest`. */
   beginNest(type: number): number {
-    const at = this.length;
-    this.#header(0, type | NLA_F_NESTED);
+    const at = this.#at;
+    this.#header(4, type | NLA_F_NESTED);
     return at;
   }
 
   endNest(at: number): void {
-    const size = this.length - at;
-    this.bytes[at] = size;
-    this.bytes[at + 1] = size >>> 8;
+    this.#words[at] = (this.#words[at]! & ~0xffff) | ((this.#at - at) * 4);
   }
 
   u8(type: number, value: number): void {
     this.#header(5, type);
-    this.#u32(value & 0xff);
+    this.#words[this.#at++] = value & 0xff;
   }
 
   be16(type: number, value: number): void {
     this.#header(6, type);
-    this.#u32(((value & 0xff) << 8) | ((value >>> 8) & 0xff));
+    this.#words[this.#at++] = swap16(value);
   }
 
   be32(type: number, value: number): void {
     this.#header(8, type);
-    this.#be32(value);
+    this.#words[this.#at++] = swap32(value);
   }
 
   be64(type: number, low: number, high: number): void {
     this.#header(12, type);
-    this.#be32(high);
-    this.#be32(low);
+    this.#words[this.#at++] = swap32(high);
+    this.#words[this.#at++] = swap32(low);
   }
 
   /** Two bytes of which the kernel reads value and mask (`CTA_PROTOINFO_TCP_FLAGS_*`). */
   pair(type: number, first: number, second: number): void {
     this.#header(6, type);
-    this.#u32((first & 0xff) | ((second & 0xff) << 8));
+    this.#words[this.#at++] = (first & 0xff) | ((second & 0xff) << 8);
   }
 
-  /** Raw bytes, zero-padded to four. */
+  /** Words as they lie in memory: addresses in network order, labels. */
+  words(type: number, source: Uint32Array, at: number, count: number): void {
+    this.#header(4 + count * 4, type);
+    for (let i = 0; i < count; i++) this.#words[this.#at++] = source[at + i]!;
+  }
+
+  /** Bytes, zero-padded to four. */
   raw(type: number, source: Uint8Array, at: number, size: number): void {
     this.#header(4 + size, type);
-    for (let i = 0; i < size; i++) this.bytes[this.length + i] = source[at + i]!;
-    for (let i = size; i < align4(size); i++) this.bytes[this.length + i] = 0;
-    this.length += align4(size);
+    this.#copy(source, at, size, align4(size));
   }
 
   /** A string of a register field, with its terminating NUL. */
   text(type: number, source: Uint8Array, at: number, size: number): void {
-    const padded = align4(size + 1);
     this.#header(4 + size + 1, type);
-    for (let i = 0; i < padded; i++) this.bytes[this.length + i] = i < size ? source[at + i]! : 0;
-    this.length += padded;
+    this.#copy(source, at, size, align4(size + 1));
   }
 
+  #copy(source: Uint8Array, at: number, size: number, padded: number): void {
+    const to = this.length;
+    for (let i = 0; i < padded; i++) this.bytes[to + i] = i < size ? source[at + i]! : 0;
+    this.#at += padded >> 2;
+  }
+
+  /** An attribute header; `size` leaves the padding out. */
   #header(size: number, type: number): void {
-    assert(this.room >= 4 + align4(size), "netlink writer has room for an attribute");
-    this.#u16(size);
-    this.#u16(type);
-  }
-
-  #u16(value: number): void {
-    this.bytes[this.length] = value;
-    this.bytes[this.length + 1] = value >>> 8;
-    this.length += 2;
-  }
-
-  #u32(value: number): void {
-    const { bytes, length } = this;
-    bytes[length] = value;
-    bytes[length + 1] = value >>> 8;
-    bytes[length + 2] = value >>> 16;
-    bytes[length + 3] = value >>> 24;
-    this.length = length + 4;
-  }
-
-  #be32(value: number): void {
-    const { bytes, length } = this;
-    bytes[length] = value >>> 24;
-    bytes[length + 1] = value >>> 16;
-    bytes[length + 2] = value >>> 8;
-    bytes[length + 3] = value;
-    this.length = length + 4;
+    assert(this.room >= align4(size), "netlink writer has room for an attribute");
+    this.#words[this.#at++] = size | (type << 16);
   }
 }
