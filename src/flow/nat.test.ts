@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { addressBytes, plainFlow } from "../../test/support/kernel-flows.ts";
+import { icmpReplyType, NO_REPLY_TYPE } from "./icmp.ts";
 import { deriveNat, isMirror, mirrorTuple } from "./nat.ts";
 import { type FlowRegister, Has0, Status, W } from "./register.ts";
-import { icmpReplyType, NO_REPLY_TYPE } from "./wire-table.ts";
 
 const BOTH = Status.SRC_NAT_DONE | Status.DST_NAT_DONE;
 

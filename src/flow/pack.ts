@@ -8,6 +8,7 @@
  *
  * Described in: doc/flow.md.
  */
+import { icmpReplyType } from "./icmp.ts";
 import { isMirror, mirrorTuple } from "./nat.ts";
 import {
   AF_INET,
@@ -22,7 +23,6 @@ import {
   decodeWireFlow,
   encodeWireFlow,
   hasWirePorts,
-  icmpReplyType,
   WIRE_FLOW_MAX_WORDS,
   WIRE_HELPER_MAX_BYTES,
 } from "./wire-table.ts";

@@ -153,7 +153,7 @@ describe("lock file", () => {
   });
   it("knows a zombie from a living process", async () => {
     // The inner shell ends, and its parent has become a program that never looks.
-    const parent = spawn("sh", ["-c", "sh -c 'exit 0' & echo $!; exec sleep 60"]);
+    const parent = spawn("sh", ["-c", "sh -c 'sleep 0.2' & echo $!; exec sleep 60"]);
     try {
       const [line] = (await once(parent.stdout, "data")) as [Buffer];
       const zombie = Number(line.toString());

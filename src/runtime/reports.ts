@@ -17,7 +17,7 @@ import {
   trackingBlock,
   trafficBlock,
 } from "../stats/report.ts";
-import type { Engine, EventCounters } from "../sync/engine.ts";
+import { type Engine, newEventCounters } from "../sync/engine.ts";
 import { InjectedExternal } from "../sync/external.ts";
 import type { UdpLink } from "./udp-link.ts";
 
@@ -148,18 +148,7 @@ export function resendQueueReport({ engine }: Reported): () => string | null {
   };
 }
 
-const NO_EVENTS: EventCounters = {
-  received: 0,
-  filtered: 0,
-  unknown: 0,
-  failed: 0,
-  dumpUnknown: 0,
-  overruns: 0,
-  kernelFlushes: 0,
-  resyncs: 0,
-};
-
-export function runtimeReport(process: ProcessCounters, events: EventCounters = NO_EVENTS): string {
+export function runtimeReport(process: ProcessCounters, events = newEventCounters()): string {
   return runtimeBlock({
     uptimeSeconds: process.uptimeSeconds,
     eventsReceived: events.received,

@@ -81,15 +81,8 @@ export interface EventCounters {
   resyncs: number;
 }
 
-export class Engine {
-  readonly outbox: Outbox;
-  readonly protocol: Ftfw;
-  readonly receiver: Receiver;
-  readonly internal: InternalSide;
-  readonly external: ExternalSide;
-  readonly commit: Commit | undefined;
-  readonly ports: OwnPorts = { commit: 0, flush: 0, inject: 0 };
-  readonly counters: EventCounters = {
+export function newEventCounters(): EventCounters {
+  return {
     received: 0,
     filtered: 0,
     unknown: 0,
@@ -99,6 +92,17 @@ export class Engine {
     kernelFlushes: 0,
     resyncs: 0,
   };
+}
+
+export class Engine {
+  readonly outbox: Outbox;
+  readonly protocol: Ftfw;
+  readonly receiver: Receiver;
+  readonly internal: InternalSide;
+  readonly external: ExternalSide;
+  readonly commit: Commit | undefined;
+  readonly ports: OwnPorts = { commit: 0, flush: 0, inject: 0 };
+  readonly counters: EventCounters = newEventCounters();
   readonly #options: EngineOptions;
   readonly #journal: Journal;
   readonly #kernel: KernelPort;
