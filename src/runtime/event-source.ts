@@ -33,6 +33,8 @@ const MAX_SLOTS = 256;
 /** A batch from which on events are given time to gather. */
 const GATHER_FROM = 4;
 const GATHER_MS = 1;
+/** A smaller buffer may overrun while events gather: it is emptied as they come. */
+const GATHER_MIN_BUFFER_BYTES = 1 << 20;
 
 export interface EventSourceOptions {
   /** Most events of one turn (`EventIterationLimit`); one more is taken, as the reference does. */
@@ -122,7 +124,7 @@ export class EventSource {
     }
     if (count > 0) this.#options.onTurn();
     if (count === this.#reader.slots) this.#soon();
-    else if (count >= GATHER_FROM) this.#gather();
+    else if (count >= GATHER_FROM && this.#bufferBytes >= GATHER_MIN_BUFFER_BYTES) this.#gather();
     else if (count < 0 && count !== EAGAIN) throw new SystemError("receive", count);
     else this.start();
   }
