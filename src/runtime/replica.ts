@@ -18,6 +18,11 @@ import { StartError } from "./start-error.ts";
 import { SystemError } from "./system-error.ts";
 import { UdpLink } from "./udp-link.ts";
 
+/**
+ * Event buffer where the configuration sets none. The reference leaves the system's (208 KiB, some 260
+ * events) and keeps up by running at the highest real-time priority; we do not, and need the room.
+ */
+const DEFAULT_EVENT_BUFFER_BYTES = 8 << 20;
 /** Batches of datagrams of one turn. */
 const TURN_BATCHES = 8;
 
@@ -159,7 +164,7 @@ export class Replica {
           iterationLimit: general.eventIterationLimit,
           program: byKernel ? program : new Uint8Array(0),
           reliable: general.netlinkEventsReliable,
-          bufferBytes,
+          bufferBytes: bufferBytes || DEFAULT_EVENT_BUFFER_BYTES,
           bufferMaxBytes: ceiling,
           onWake: () => {
             this.#wokeAt = this.now();
