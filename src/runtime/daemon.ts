@@ -21,6 +21,7 @@ import { SystemdNotifier } from "./systemd.ts";
 
 const SCHED_FIFO = 1;
 const SCHED_RR = 2;
+const DEFAULT_PRIORITY = 1;
 const CANNOT_START = "conntrackd cannot start, please review your configuration";
 
 export interface DaemonOptions {
@@ -138,10 +139,13 @@ export class Daemon {
     });
   }
 
-  /** Real-time priority is for those who asked for it: a busy loop at priority 99 starves a machine. */
+  /**
+   * Real-time, as the reference: an event socket of any size overruns when its reader must wait for a
+   * processor. The lowest such priority does, where the configuration asks for none.
+   */
   #setScheduler(): void {
-    const { explicit, policy, priority } = this.#config.general.scheduler;
-    if (!explicit) return;
+    const { explicit, policy, priority: asked } = this.#config.general.scheduler;
+    const priority = explicit ? asked : DEFAULT_PRIORITY;
     const result = native.setScheduler(policy === "FIFO" ? SCHED_FIFO : SCHED_RR, priority);
     if (result >= 0) return;
     this.#log.warning(

@@ -20,7 +20,7 @@ import { UdpLink } from "./udp-link.ts";
 
 /**
  * Event buffer where the configuration sets none. The reference leaves the system's (208 KiB, some 260
- * events) and keeps up by running at the highest real-time priority; we do not, and need the room.
+ * events) and is woken for each of them; we take many at a time, and need the room.
  */
 const DEFAULT_EVENT_BUFFER_BYTES = 8 << 20;
 /** Batches of datagrams of one turn. */
