@@ -5,6 +5,7 @@
  * and because one socket carries one dump at a time.
  */
 import * as native from "../../native/index.ts";
+import type { DumpHandler, DumpPurpose, KernelHandle, KernelPort } from "../netlink/kernel-port.ts";
 import {
   IPCTNL_MSG_CT_GET,
   MessageWriter,
@@ -16,7 +17,6 @@ import {
   NLMSG_HEADER_BYTES,
   readI32,
 } from "../netlink/message.ts";
-import type { DumpHandler, DumpPurpose, KernelHandle, KernelPort } from "../sync/kernel-port.ts";
 import {
   EAGAIN,
   ENOBUFS,

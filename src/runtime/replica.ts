@@ -7,9 +7,9 @@
 import { performance } from "node:perf_hooks";
 import { errnoText } from "../../native/index.ts";
 import type { Config } from "../config/index.ts";
+import { kernelFilter } from "../flow/kernel-filter.ts";
+import type { Journal } from "../kit/journal.ts";
 import { Engine } from "../sync/engine.ts";
-import { kernelFilter } from "../sync/kernel-filter.ts";
-import type { Journal } from "../sync/kernel-port.ts";
 import { EventSource } from "./event-source.ts";
 import { Kernel } from "./kernel.ts";
 import type { Log } from "./log.ts";

@@ -1,5 +1,6 @@
 /** Counters of the running daemon, as the blocks of `conntrackd -s`. */
 import type { FlowCache } from "../cache/flow-cache.ts";
+import { newEventCounters } from "../netlink/event-counters.ts";
 import {
   activeLinkBlock,
   type CacheCounters,
@@ -17,7 +18,7 @@ import {
   trackingBlock,
   trafficBlock,
 } from "../stats/report.ts";
-import { type Engine, newEventCounters } from "../sync/engine.ts";
+import type { Engine } from "../sync/engine.ts";
 import { InjectedExternal } from "../sync/external.ts";
 import type { UdpLink } from "./udp-link.ts";
 

@@ -1,10 +1,10 @@
 /** What the engine and its surroundings take from a configuration: each gets the few values it needs. */
 import { randomBytes } from "node:crypto";
 import { type Config, type LinkConfig, tcpStateNumber } from "../config/index.ts";
+import { type FilterOptions, flowFilter, type Network } from "../flow/filter.ts";
 import type { FlowRegister } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
 import type { EngineOptions } from "../sync/engine.ts";
-import { type FilterOptions, flowFilter, type Network } from "../sync/filter.ts";
 import type { Facility } from "./syslog.ts";
 
 /** Datagrams of one batch to the link. */

@@ -4,8 +4,8 @@ import { EOPNOTSUPP } from "../../test/support/kernel.ts";
 import { flowKey, type PlainFlow, plainFlow } from "../../test/support/kernel-flows.ts";
 import { engineOptions, Node } from "../../test/support/network.ts";
 import { type FlowRegister, Has0, Status, W } from "../flow/register.ts";
+import { EEXIST, ENOENT } from "../netlink/kernel-port.ts";
 import type { EngineOptions } from "./engine.ts";
-import { EEXIST, ENOENT } from "./kernel-port.ts";
 import { MessageType } from "./message.ts";
 
 let node: Node;

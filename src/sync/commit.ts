@@ -10,8 +10,9 @@
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { isRelated, type KernelRequests } from "../flow/kernel-request.ts";
 import { FlowRegister, Has0, W } from "../flow/register.ts";
-import { BATCH_REQUESTS, EEXIST, ENOENT, type Journal, type KernelPort } from "./kernel-port.ts";
-import { RequestBatch } from "./request-batch.ts";
+import { RequestBatch } from "../flow/request-batch.ts";
+import type { Journal } from "../kit/journal.ts";
+import { BATCH_REQUESTS, EEXIST, ENOENT, type KernelPort } from "../netlink/kernel-port.ts";
 
 /** Timeout of an entry whose own cannot be told, in seconds. */
 const FALLBACK_TIMEOUT = 60;

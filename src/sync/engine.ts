@@ -8,10 +8,17 @@
  */
 import { Arena } from "../cache/arena.ts";
 import { FlowCache } from "../cache/flow-cache.ts";
+import { Resync } from "../cache/resync.ts";
+import type { FlowFilter } from "../flow/filter.ts";
+import { KernelFlush } from "../flow/kernel-flush.ts";
 import { KernelRequests } from "../flow/kernel-request.ts";
 import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister } from "../flow/register.ts";
 import { policyMask, WIRE_EVERYTHING } from "../flow/wire-table.ts";
+import type { Job } from "../kit/job.ts";
+import type { Journal } from "../kit/journal.ts";
+import { type EventCounters, newEventCounters } from "../netlink/event-counters.ts";
+import type { KernelPort } from "../netlink/kernel-port.ts";
 import {
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_NEW,
@@ -23,12 +30,10 @@ import {
 } from "../netlink/message.ts";
 import { Commit } from "./commit.ts";
 import { CachedExternal, type ExternalSide, InjectedExternal } from "./external.ts";
-import type { FlowFilter } from "./filter.ts";
 import { Ftfw, ftfwQueues } from "./ftfw.ts";
 import { Injector } from "./inject.ts";
 import { InternalSide, type Origin } from "./internal.ts";
-import { CatchUp, type Job, KernelFlush, Resync, SendAll } from "./jobs.ts";
-import type { Journal, KernelPort } from "./kernel-port.ts";
+import { CatchUp, SendAll } from "./jobs.ts";
 import { Outbox } from "./outbox.ts";
 import { Receiver } from "./receiver.ts";
 
@@ -68,30 +73,6 @@ export interface OwnPorts {
   commit: number;
   flush: number;
   inject: number;
-}
-
-export interface EventCounters {
-  received: number;
-  filtered: number;
-  unknown: number;
-  failed: number;
-  dumpUnknown: number;
-  overruns: number;
-  kernelFlushes: number;
-  resyncs: number;
-}
-
-export function newEventCounters(): EventCounters {
-  return {
-    received: 0,
-    filtered: 0,
-    unknown: 0,
-    failed: 0,
-    dumpUnknown: 0,
-    overruns: 0,
-    kernelFlushes: 0,
-    resyncs: 0,
-  };
 }
 
 export class Engine {

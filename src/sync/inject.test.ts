@@ -4,8 +4,8 @@ import { EBUSY, EOPNOTSUPP } from "../../test/support/kernel.ts";
 import { flowKey, plainFlow } from "../../test/support/kernel-flows.ts";
 import { engineOptions, Node } from "../../test/support/network.ts";
 import { type FlowRegister, Has0, W } from "../flow/register.ts";
+import { EEXIST, ENOENT } from "../netlink/kernel-port.ts";
 import { InjectedExternal } from "./external.ts";
-import { EEXIST, ENOENT } from "./kernel-port.ts";
 import { MessageType } from "./message.ts";
 
 const { CT_NEW, CT_UPD, CT_DEL } = MessageType;

@@ -5,13 +5,13 @@
  * so the fall-backs of one message never overtake the next. Fall-backs per message as in
  * doc/sync/machines.md, "Injection".
  */
-
 import type { KernelRequests } from "../flow/kernel-request.ts";
 import { hashFlow } from "../flow/key.ts";
 import { FlowRegister, Has0, W } from "../flow/register.ts";
-import { BATCH_REQUESTS, EEXIST, ENOENT, type Journal, type KernelPort } from "./kernel-port.ts";
+import { RequestBatch } from "../flow/request-batch.ts";
+import type { Journal } from "../kit/journal.ts";
+import { BATCH_REQUESTS, EEXIST, ENOENT, type KernelPort } from "../netlink/kernel-port.ts";
 import { MessageType } from "./message.ts";
-import { RequestBatch } from "./request-batch.ts";
 
 /** Timeout of a flow whose sender keeps it to itself (`CommitTimeout` there), in seconds. */
 const FALLBACK_TIMEOUT = 60;

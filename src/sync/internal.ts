@@ -6,6 +6,7 @@
 import { NULL_REF } from "../cache/arena.ts";
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
+import type { Mirror } from "../cache/resync.ts";
 import { type FlowRegister, Has1, W } from "../flow/register.ts";
 import { join64 } from "../kit/bytes.ts";
 import type { Ftfw } from "./ftfw.ts";
@@ -18,7 +19,7 @@ export interface TrafficCounters {
   packets: number;
 }
 
-export class InternalSide {
+export class InternalSide implements Mirror {
   /** Bytes and packets of flows that ended, where the kernel counts them. */
   readonly traffic: TrafficCounters = { bytes: 0, packets: 0 };
   readonly cache: FlowCache;
@@ -46,6 +47,11 @@ export class InternalSide {
     }
     const moved = this.cache.update(ref, flow, now);
     if (origin === "elsewhere") this.#protocol.enqueue(moved);
+  }
+
+  /** A table that was read anew has this flow: the peer is told, whatever it knows. */
+  confirmed(flow: FlowRegister, now: number): void {
+    this.updated(flow, "elsewhere", now);
   }
 
   /** A flow ended: the entry stays, dead, until the peer has acknowledged its end. */

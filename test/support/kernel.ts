@@ -6,6 +6,14 @@ import { decodeKernelFlow } from "../../src/flow/kernel-table.ts";
 import { mergeFlow } from "../../src/flow/merge.ts";
 import { FlowRegister, Has0, Status, W } from "../../src/flow/register.ts";
 import {
+  type DumpHandler,
+  type DumpPurpose,
+  EEXIST,
+  ENOENT,
+  type KernelHandle,
+  type KernelPort,
+} from "../../src/netlink/kernel-port.ts";
+import {
   IPCTNL_MSG_CT_DELETE,
   IPCTNL_MSG_CT_NEW,
   NFGEN_BYTES,
@@ -15,14 +23,6 @@ import {
   readI32,
   readU16,
 } from "../../src/netlink/message.ts";
-import {
-  type DumpHandler,
-  type DumpPurpose,
-  EEXIST,
-  ENOENT,
-  type KernelHandle,
-  type KernelPort,
-} from "../../src/sync/kernel-port.ts";
 import { type EventKind, eventMessage, flowKey, masterKey, replyKey } from "./kernel-flows.ts";
 
 export const EBUSY = 16;

@@ -3,9 +3,9 @@
  * late; the engines are the ones that production runs.
  */
 import type { FlowRegister } from "../../src/flow/register.ts";
+import type { Journal } from "../../src/kit/journal.ts";
 import { seededRandom } from "../../src/kit/random.ts";
 import { Engine, type EngineOptions } from "../../src/sync/engine.ts";
-import type { Journal } from "../../src/sync/kernel-port.ts";
 import { Flag } from "../../src/sync/message.ts";
 import { readDatagram } from "./dialogue.ts";
 import { FakeKernel, PORTS } from "./kernel.ts";

@@ -1,5 +1,5 @@
 /**
- * What the engine asks of the kernel. The runtime answers with sockets, tests with a fake.
+ * What machines ask of the kernel. The runtime answers with sockets, tests with a fake.
  */
 
 /** Which of the daemon's sockets speaks: the kernel names it in the events that follow. */
@@ -34,17 +34,6 @@ export interface KernelPort {
 
 export const ENOENT = 2;
 export const EEXIST = 17;
-
-/** Notices and errors for the operator, in the words of doc/logs.md. */
-export interface Journal {
-  notice(text: string): void;
-  warning(text: string): void;
-  error(text: string): void;
-  /** A failed entry, for the log file. */
-  flow(text: string): void;
-  /** The text of an errno. */
-  errnoText(errno: number): string;
-}
 
 /** Requests in one batch: their errors must fit the socket's receive buffer. */
 export const BATCH_REQUESTS = 64;

@@ -4,10 +4,11 @@
  * The meaning is that of user space in every detail (the reference compares other addresses here,
  * doc/differences.md). Events of other subsystems pass.
  */
-import { AF_INET, AF_INET6 } from "../flow/register.ts";
+
 import { FilterProgram } from "../netlink/bpf.ts";
 import { NFGEN_BYTES, NFNL_SUBSYS_CTNETLINK, NLMSG_HEADER_BYTES } from "../netlink/message.ts";
 import type { FilterOptions, Network, Section } from "./filter.ts";
+import { AF_INET, AF_INET6 } from "./register.ts";
 
 const ATTRIBUTES = NLMSG_HEADER_BYTES + NFGEN_BYTES;
 /** The subsystem is the high byte of the little-endian message type. */

@@ -3,9 +3,10 @@
  *
  * Nobody asks for acknowledgements: the kernel reports what it refuses, by sequence number.
  */
-import { KERNEL_FLOW_MAX_BYTES } from "../flow/kernel-encode.ts";
+
+import { BATCH_REQUESTS, type KernelHandle, type KernelPort } from "../netlink/kernel-port.ts";
 import { MessageWriter } from "../netlink/message.ts";
-import { BATCH_REQUESTS, type KernelHandle, type KernelPort } from "./kernel-port.ts";
+import { KERNEL_FLOW_MAX_BYTES } from "./kernel-encode.ts";
 
 export class RequestBatch {
   /** Write the next request here, under the number that `next` gives. */

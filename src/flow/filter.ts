@@ -5,8 +5,9 @@
  * everything. Compared are the original source and the reply source, the real destination behind a
  * translation. Described in: doc/sync/machines.md, "Filter".
  */
-import { AF_INET, type FlowRegister, Has0, IPPROTO_TCP, W } from "../flow/register.ts";
+
 import { swap32 } from "../kit/bytes.ts";
+import { AF_INET, type FlowRegister, Has0, IPPROTO_TCP, W } from "./register.ts";
 
 export interface Network {
   /** 4 or 16 bytes in network order. */

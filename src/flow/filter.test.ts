@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { anyFlowSeed, buildFlow } from "../../test/support/flows.ts";
 import { runFilter } from "../../test/support/kernel-bpf.ts";
 import { addressBytes, eventMessage, plainFlow } from "../../test/support/kernel-flows.ts";
-import { type FlowRegister, IPPROTO_TCP, W } from "../flow/register.ts";
 import { type FilterOptions, flowFilter, type Network } from "./filter.ts";
 import { kernelFilter } from "./kernel-filter.ts";
+import { type FlowRegister, IPPROTO_TCP, W } from "./register.ts";
 
 const ESTABLISHED = 3;
 const SYN_SENT = 1;
