@@ -7,22 +7,16 @@
 import { performance } from "node:perf_hooks";
 import { errnoText } from "../../native/index.ts";
 import type { Config } from "../config/index.ts";
-import { kernelFilter } from "../flow/kernel-filter.ts";
 import type { Journal } from "../kit/journal.ts";
 import { Engine } from "../sync/engine.ts";
-import { EventSource } from "./event-source.ts";
 import { Kernel } from "./kernel.ts";
 import type { Log } from "./log.ts";
-import { engineOptions, filterOptions, linkOptions } from "./settings.ts";
-import { StartError } from "./start-error.ts";
+import { engineOptions, linkOptions } from "./settings.ts";
+import { opening, StartError } from "./start-error.ts";
 import { SystemError } from "./system-error.ts";
+import { TableWatch } from "./table-watch.ts";
 import { UdpLink } from "./udp-link.ts";
 
-/**
- * Event buffer where the configuration sets none. The reference leaves the system's (208 KiB, some 260
- * events) and is woken for each of them; we take many at a time, and need the room.
- */
-const DEFAULT_EVENT_BUFFER_BYTES = 8 << 20;
 /** Batches of datagrams of one turn. */
 const TURN_BATCHES = 8;
 
@@ -33,7 +27,7 @@ export class Replica {
   readonly resendQueueSize: number;
   readonly #log: Log;
   readonly #kernel: Kernel;
-  readonly #events: EventSource;
+  readonly #events: TableWatch;
   #timer: NodeJS.Timeout | undefined;
   #continuing: NodeJS.Immediate | undefined;
   /** First datagram of the outbox that was not sent yet. */
@@ -41,7 +35,6 @@ export class Replica {
   #isBlocked = false;
   /** When the events that are being taken arrived. */
   #wokeAt = 0;
-  #warnedOfCeiling = false;
 
   /** Opens everything and reads the kernel's table. @throws StartError */
   constructor(config: Config, log: Log) {
@@ -140,61 +133,23 @@ export class Replica {
     }
   }
 
-  #openEvents(config: Config): EventSource {
-    const { general } = config;
-    const log = this.#log;
-    const filter = filterOptions(config);
-    const program = kernelFilter(filter);
-    const byKernel = general.filter.from === "kernelspace";
-    if (general.netlinkEventsReliable) log.notice("reliable ctnetlink event delivery is ENABLED.");
-    if (program.length > 0) {
-      log.notice(`using ${byKernel ? "kernel" : "user"}-space event filtering`);
-    }
-    const { netlinkBufferSize: size, netlinkBufferSizeMaxGrowth: ceiling } = general;
-    const bufferBytes = size > 0 && size <= ceiling ? size : 0;
-    if (bufferBytes === 0) {
-      log.notice(
-        "NetlinkBufferSize is either not set or is greater than NetlinkBufferSizeMaxGrowth. Using current system buffer size",
-      );
-    }
-    const events = opening(
-      "can't open netlink handler",
-      () =>
-        new EventSource({
-          iterationLimit: general.eventIterationLimit,
-          program: byKernel ? program : new Uint8Array(0),
-          reliable: general.netlinkEventsReliable,
-          bufferBytes: bufferBytes || DEFAULT_EVENT_BUFFER_BYTES,
-          bufferMaxBytes: ceiling,
-          onWake: () => {
-            this.#wokeAt = this.now();
-          },
-          onEvent: (bytes, at, end) => this.engine.kernelEvent(bytes, at, end, this.#wokeAt),
-          onTurn: () => this.#turn(),
-          onOverrun: () => this.#overrun(),
-        }),
-    );
-    log.notice(`netlink event socket buffer size has been set to ${events.bufferBytes} bytes`);
-    return events;
+  #openEvents(config: Config): TableWatch {
+    return new TableWatch(config, this.#log, {
+      onWake: () => {
+        this.#wokeAt = this.now();
+      },
+      onEvent: (bytes, at, end) => this.engine.kernelEvent(bytes, at, end, this.#wokeAt),
+      onTurn: () => this.#turn(),
+      onOverrun: () => {
+        this.engine.overrun(this.now());
+        this.#armTimer();
+      },
+    });
   }
 
   #readTable(): void {
     const now = this.now();
     this.#kernel.dumpNow((bytes, at, end) => this.engine.tableEntry(bytes, at, end, now));
-  }
-
-  #overrun(): void {
-    this.engine.overrun(this.now());
-    const size = this.#events.grow();
-    if (size !== undefined) {
-      this.#log.notice(`netlink event socket buffer size has been doubled to ${size} bytes`);
-    } else if (!this.#warnedOfCeiling) {
-      this.#warnedOfCeiling = true;
-      this.#log.warning(
-        "netlink event socket buffer size cannot be doubled further since it will exceed NetlinkBufferSizeMaxGrowth. We are likely to be losing events, this may lead to unsynchronized replicas. Please, consider increasing netlink socket buffer size via NetlinkBufferSize and NetlinkBufferSizeMaxGrowth clauses in conntrackd.conf",
-      );
-    }
-    this.#armTimer();
   }
 
   /** Send what waits; go on later where that, or long work, takes more than a turn. */
@@ -250,13 +205,4 @@ function journal(log: Log): Journal {
     flow: (text) => log.rawLine(text),
     errnoText: (errno) => errnoText(errno),
   };
-}
-
-function opening<T>(what: string, open: () => T): T {
-  try {
-    return open();
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw new StartError(`${what}: ${error.reason}`, { detail: `in ${error.message}` });
-  }
 }

@@ -12,8 +12,11 @@ const DATAGRAM_SLOTS = 64;
 const DAEMON_FACILITY = 3;
 const LOCAL0_FACILITY = 16;
 
-export function filterOptions(config: Config): FilterOptions {
-  const { protocol, address, state } = config.general.filter;
+export function filterOptions({
+  protocol,
+  address,
+  state,
+}: Config["general"]["filter"]): FilterOptions {
   return {
     protocols: protocol === null ? undefined : section(protocol, protocol.protocols.map(number)),
     addresses: address === null ? undefined : section(address, networks(address)),
@@ -46,7 +49,7 @@ export function engineOptions(
   microseconds: () => number,
 ): EngineOptions {
   const { general, sync } = config;
-  const options = filterOptions(config);
+  const options = filterOptions(general.filter);
   return {
     hashLimit: general.hashLimit,
     hashSeed: randomBytes(4).readInt32LE(),

@@ -9,25 +9,17 @@
 import { Arena } from "../cache/arena.ts";
 import { FlowCache } from "../cache/flow-cache.ts";
 import { Resync } from "../cache/resync.ts";
+import { EventReader, Happened } from "../flow/event-reader.ts";
 import type { FlowFilter } from "../flow/filter.ts";
 import { KernelFlush } from "../flow/kernel-flush.ts";
 import { KernelRequests } from "../flow/kernel-request.ts";
-import { decodeKernelFlow } from "../flow/kernel-table.ts";
-import { FlowRegister } from "../flow/register.ts";
+import type { FlowRegister } from "../flow/register.ts";
 import { policyMask, WIRE_EVERYTHING } from "../flow/wire-table.ts";
 import type { Job } from "../kit/job.ts";
 import type { Journal } from "../kit/journal.ts";
-import { type EventCounters, newEventCounters } from "../netlink/event-counters.ts";
+import type { EventCounters } from "../netlink/event-counters.ts";
 import type { KernelPort } from "../netlink/kernel-port.ts";
-import {
-  IPCTNL_MSG_CT_DELETE,
-  IPCTNL_MSG_CT_NEW,
-  NFGEN_BYTES,
-  NLM_F_CREATE,
-  NLMSG_HEADER_BYTES,
-  readI32,
-  readU16,
-} from "../netlink/message.ts";
+import { readI32 } from "../netlink/message.ts";
 import { Commit } from "./commit.ts";
 import { CachedExternal, type ExternalSide, InjectedExternal } from "./external.ts";
 import { Ftfw, ftfwQueues } from "./ftfw.ts";
@@ -83,12 +75,11 @@ export class Engine {
   readonly external: ExternalSide;
   readonly commit: Commit | undefined;
   readonly ports: OwnPorts = { commit: 0, flush: 0, inject: 0 };
-  readonly counters: EventCounters = newEventCounters();
   readonly #options: EngineOptions;
   readonly #journal: Journal;
   readonly #kernel: KernelPort;
   readonly #requests: KernelRequests;
-  readonly #flow = new FlowRegister();
+  readonly #reader: EventReader;
   /** Long work, one job at a time each turn, round and round. */
   readonly #jobs: Job[] = [];
   #flushing: KernelFlush | undefined;
@@ -102,6 +93,7 @@ export class Engine {
     this.#options = options;
     this.#kernel = kernel;
     this.#journal = journal;
+    this.#reader = new EventReader(options);
     const arena = new Arena();
     const queues = ftfwQueues(arena);
     const common = { limit: options.hashLimit, seed: options.hashSeed };
@@ -151,42 +143,29 @@ export class Engine {
     return this.external instanceof CachedExternal ? this.external.cache : undefined;
   }
 
+  get counters(): EventCounters {
+    return this.#reader.counters;
+  }
+
   /** A message of the event socket, header and all; `end` is where the datagram ends. */
   kernelEvent(bytes: Uint8Array, at: number, end: number, now: number): void {
-    this.counters.received += 1;
-    const type = readU16(bytes, at + 4);
-    if (type !== IPCTNL_MSG_CT_NEW && type !== IPCTNL_MSG_CT_DELETE) {
-      this.counters.unknown += 1;
-      return;
-    }
-    const flow = this.#flow;
-    if (!decodeKernelFlow(flow, bytes, at + NLMSG_HEADER_BYTES + NFGEN_BYTES, end)) {
-      this.counters.failed += 1;
-      return;
-    }
-    if (!this.#options.filteredByKernel && !this.#options.filter(flow)) {
-      this.counters.filtered += 1;
-      return;
-    }
+    const happened = this.#reader.event(bytes, at, end);
+    if (happened === Happened.none) return;
     const port = readI32(bytes, at + 12) >>> 0;
     if (port !== 0 && port === this.ports.inject) return;
     const own = port !== 0 && (port === this.ports.commit || port === this.ports.flush);
     const origin: Origin = own ? "silent" : "elsewhere";
     const seconds = Math.floor(now / 1000);
-    if (type === IPCTNL_MSG_CT_DELETE) this.internal.destroyed(flow, origin);
-    else if ((readU16(bytes, at + 6) & NLM_F_CREATE) !== 0) {
-      this.internal.created(flow, origin, seconds);
-    } else this.internal.updated(flow, origin, seconds);
+    const { flow } = this.#reader;
+    if (happened === Happened.destroyed) this.internal.destroyed(flow, origin);
+    else if (happened === Happened.created) this.internal.created(flow, origin, seconds);
+    else this.internal.updated(flow, origin, seconds);
   }
 
   /** An entry of a table dump that the peer need not hear of (start-up, `-R`). */
   tableEntry(bytes: Uint8Array, at: number, end: number, now: number): void {
-    if (!decodeKernelFlow(this.#flow, bytes, at, end)) {
-      this.counters.dumpUnknown += 1;
-      return;
-    }
-    if (!this.#options.filter(this.#flow)) return;
-    this.internal.updated(this.#flow, "silent", Math.floor(now / 1000));
+    if (!this.#reader.entry(bytes, at, end)) return;
+    this.internal.updated(this.#reader.flow, "silent", Math.floor(now / 1000));
   }
 
   /** Write what waits into the outbox; false: send the outbox and call again. */
@@ -232,8 +211,7 @@ export class Engine {
 
   /** The event socket overran: something was lost, so the table is read again a while later. */
   overrun(now: number): void {
-    this.counters.overruns += 1;
-    this.counters.failed += 1;
+    this.#reader.overran();
     if (this.#options.overrunResync > 0) this.#resyncAt = now + this.#options.overrunResync * 1000;
   }
 
