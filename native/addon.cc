@@ -23,6 +23,7 @@ void ReadArray(const Info& info, size_t index, napi_typedarray_type wanted, cons
 Napi::Object Start(Napi::Env, Napi::Object exports) {
   ExportSocket(exports);
   ExportBatch(exports);
+  ExportBackground(exports);
   ExportPoll(exports);
   ExportSystem(exports);
   return exports;

@@ -123,6 +123,7 @@ export const ENOSPC = 28;
 export const EPIPE = 32;
 export const ERANGE = 34;
 export const EPROTO = 71;
+export const EDESTADDRREQ = 89;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EPROTONOSUPPORT = 93;

@@ -317,6 +317,36 @@ describe("a netlink socket", () => {
     expect([...senders.subarray(0, 8)]).toEqual([16, 0, 0, 0, 0, 0, 0, 0]);
   });
 
+  it("sends in the background, though its descriptor is closed meanwhile", async () => {
+    const fd = native.socket(c.AF_INET, c.SOCK_DGRAM, 0);
+    const receiver = open(c.AF_INET, c.SOCK_DGRAM, 0);
+    const address = bytes(2, 0, 0, 0, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+    native.bind(receiver, address);
+    native.getsockname(receiver, address);
+    native.connect(fd, address);
+    const result = await new Promise((resolve) => {
+      expect(native.sendInBackground(fd, bytes(7, 8, 9), 2, resolve)).toBe(0);
+      native.close(fd);
+    });
+    expect(result).toBe(2);
+    const into = new Uint8Array(8);
+    expect(native.receive(receiver, into, 0, 8)).toBe(2);
+    expect([...into.subarray(0, 2)]).toEqual([7, 8]);
+  });
+
+  it("tells in the background what went wrong, and refuses at once what cannot be", async () => {
+    const unconnected = open(c.AF_INET, c.SOCK_DGRAM, 0);
+    const result = await new Promise((resolve) =>
+      native.sendInBackground(unconnected, bytes(1), 1, resolve),
+    );
+    expect(result).toBe(-c.EDESTADDRREQ);
+    const never = () => expect.unreachable();
+    expect(native.sendInBackground(-1, bytes(1), 1, never)).toBe(-c.EBADF);
+    expect(native.sendInBackground(unconnected, bytes(1), 2, never)).toBe(-c.EINVAL);
+    expect(() => native.sendInBackground(unconnected, bytes(1), 1, 5 as never)).toThrow(TypeError);
+    await turn();
+  });
+
   /** Two sockets in one user group: what one multicasts floods the other, without touching the system. */
   it.skipIf(withoutRoot)(
     "that overran (needs root to multicast) tells ENOBUFS, and later events arrive",

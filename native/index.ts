@@ -77,6 +77,12 @@ interface Native {
   ): number;
   send(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   sendTo(fd: number, bytes: Uint8Array, address: Uint8Array): number;
+  sendInBackground(
+    fd: number,
+    bytes: Uint8Array,
+    length: number,
+    callback: (result: number) => void,
+  ): number;
   receive(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   readonly Poll: new (fd: number, callback: PollCallback) => Poll;
@@ -139,6 +145,11 @@ export const sendBatchTo = native.sendBatchTo;
 /** Sends `length` bytes from `offset` to the connected peer, or to the kernel on a netlink socket. */
 export const send = native.send;
 export const sendTo = native.sendTo;
+/**
+ * As `send`, on another thread: `callback` gets the answer in a later turn of the loop. The bytes stay
+ * untouched until then; the descriptor may be closed.
+ */
+export const sendInBackground = native.sendInBackground;
 /** Receives at most `length` bytes to `offset`; 0 is the end of a stream. */
 export const receive = native.receive;
 /** Reads what is not a socket: a timer gives 8 bytes, the number of times it expired. */

@@ -78,6 +78,7 @@ void Export(Napi::Object exports, const char* name) {
 
 void ExportSocket(Napi::Object exports);
 void ExportBatch(Napi::Object exports);
+void ExportBackground(Napi::Object exports);
 void ExportPoll(Napi::Object exports);
 void ExportSystem(Napi::Object exports);
 

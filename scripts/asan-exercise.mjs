@@ -144,6 +144,16 @@ async function polls() {
   await turn();
 }
 
+/** One whose answer is awaited, one that is still on its way when the bytes are forgotten. */
+async function background() {
+  const { fd, address } = bound(datagram);
+  native.connect(fd, address);
+  native.sendInBackground(fd, new Uint8Array(1000), 1000, () => {});
+  await new Promise((resolve) => native.sendInBackground(fd, new Uint8Array(10), 10, resolve));
+  native.close(fd);
+  await turn();
+}
+
 /** A thread that ends while a poll of its own waits. */
 function thread() {
   const script = `
@@ -167,6 +177,7 @@ for (let i = 0; i < rounds; i++) {
 }
 for (let i = 0; i < 10; i++) manyDatagrams();
 for (let i = 0; i < pollRounds; i++) await polls();
+for (let i = 0; i < rounds; i++) await background();
 for (let i = 0; i < workers; i++) await thread();
 if (mode === "leak") for (let i = 0; i < 10; i++) loaded.leak(100);
 

@@ -26,6 +26,17 @@ export interface KernelPort {
     length: number,
     onError: (sequence: number, errno: number) => void,
   ): number;
+  /**
+   * As `transact`, while the caller goes on: errors and then `onReturn`, with 0 or the errno of the
+   * batch, come in a later turn. One batch a handle; the bytes stay untouched until then.
+   */
+  dispatch(
+    handle: KernelHandle,
+    bytes: Uint8Array,
+    length: number,
+    onError: (sequence: number, errno: number) => void,
+    onReturn: (errno: number) => void,
+  ): void;
   /** Ask for the whole table; entries arrive in later turns. False: a dump for this purpose runs already. */
   dump(purpose: DumpPurpose, handler: DumpHandler): boolean;
   /** Whether the kernel tells us of new flows. Changes and ends are always told. */

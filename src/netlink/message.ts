@@ -94,6 +94,15 @@ export class MessageWriter {
     this.#at = at + 5;
   }
 
+  /** A whole request that another writer made, under a number of its own. */
+  repeat(request: Uint8Array, at: number, sequence: number): void {
+    const length = readI32(request, at);
+    assert(this.room >= length, "netlink writer has room for a request");
+    this.bytes.set(request.subarray(at, at + length), this.length);
+    this.#words[this.#at + 2] = sequence;
+    this.#at += align4(length) >> 2;
+  }
+
   end(): void {
     this.#words[this.#start] = (this.#at - this.#start) * 4;
   }

@@ -43,6 +43,7 @@ interface Channel {
 export class Kernel implements KernelPort {
   readonly #channels: Record<KernelHandle, Channel>;
   readonly #dumps = new Map<string, native.Poll>();
+  #isClosed = false;
   #onTurn: () => void = () => {};
   #onHearNew: (on: boolean) => void = () => {};
 
@@ -59,7 +60,7 @@ export class Kernel implements KernelPort {
     return this.#channels[handle].socket.portId;
   }
 
-  /** Called after each batch of entries of a dump that runs in the background. */
+  /** Called after what happens in the background: entries of a dump, the return of a batch. */
   onTurn(callback: () => void): void {
     this.#onTurn = callback;
   }
@@ -79,19 +80,26 @@ export class Kernel implements KernelPort {
     length: number,
     onError: (sequence: number, errno: number) => void,
   ): number {
-    const { socket, reader } = this.#channels[handle];
-    // The kernel works through the batch before `send` returns: what it refused is waiting then.
-    const sent = native.send(socket.fd, bytes, 0, length);
-    if (sent < 0) return -sent;
-    for (;;) {
-      const count = reader.read((reply, at, _end, type) => {
-        if (type !== NLMSG_ERROR) return;
-        const errno = -readI32(reply, at + NLMSG_HEADER_BYTES);
-        if (errno > 0) onError(readI32(reply, at + 8), errno);
-      });
-      if (count === EAGAIN) return 0;
-      if (count < 0 && count !== ENOBUFS) return -count;
-    }
+    const channel = this.#channels[handle];
+    const sent = native.send(channel.socket.fd, bytes, 0, length);
+    return sent < 0 ? -sent : readErrors(channel, onError);
+  }
+
+  dispatch(
+    handle: KernelHandle,
+    bytes: Uint8Array,
+    length: number,
+    onError: (sequence: number, errno: number) => void,
+    onReturn: (errno: number) => void,
+  ): void {
+    const channel = this.#channels[handle];
+    const finish = (sent: number) => {
+      if (this.#isClosed) return;
+      onReturn(sent < 0 ? -sent : readErrors(channel, onError));
+      this.#onTurn();
+    };
+    const refused = native.sendInBackground(channel.socket.fd, bytes, length, finish);
+    if (refused < 0) setImmediate(finish, refused);
   }
 
   dump(purpose: DumpPurpose, handler: DumpHandler): boolean {
@@ -133,6 +141,7 @@ export class Kernel implements KernelPort {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const poll of this.#dumps.values()) poll.close();
     this.#dumps.clear();
     for (const { socket } of Object.values(this.#channels)) native.close(socket.fd);
@@ -143,6 +152,25 @@ function openChannel(): Channel {
   const socket = openNetlink();
   growReceiveBuffer(socket.fd, REPLY_BUFFER_BYTES);
   return { socket, reader: new MessageReader(socket.fd, REPLY_SLOT_BYTES, REPLY_SLOTS) };
+}
+
+/**
+ * The kernel works through a batch before `send` returns: what it refused is waiting then. Returns 0, or
+ * the errno of a socket that cannot tell.
+ */
+function readErrors(
+  { reader }: Channel,
+  onError: (sequence: number, errno: number) => void,
+): number {
+  for (;;) {
+    const count = reader.read((reply, at, _end, type) => {
+      if (type !== NLMSG_ERROR) return;
+      const errno = -readI32(reply, at + NLMSG_HEADER_BYTES);
+      if (errno > 0) onError(readI32(reply, at + 8), errno);
+    });
+    if (count === EAGAIN) return 0;
+    if (count < 0 && count !== ENOBUFS) return -count;
+  }
 }
 
 function requestDump(fd: number): void {

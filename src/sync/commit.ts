@@ -9,15 +9,27 @@
  */
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { isRelated, type KernelRequests } from "../flow/kernel-request.ts";
+import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister, Has0, W } from "../flow/register.ts";
-import { RequestBatch } from "../flow/request-batch.ts";
+import { RequestBatch, RequestNumbers } from "../flow/request-batch.ts";
 import type { Journal } from "../kit/journal.ts";
 import { BATCH_REQUESTS, EEXIST, ENOENT, type KernelPort } from "../netlink/kernel-port.ts";
+import { NFGEN_BYTES, NLMSG_HEADER_BYTES, readI32 } from "../netlink/message.ts";
 
 /** Timeout of an entry whose own cannot be told, in seconds. */
 const FALLBACK_TIMEOUT = 60;
-/** Entries of one step: about two milliseconds of work. */
-export const COMMIT_STEP_ENTRIES = 512;
+/** Entries of one step and of one batch: less than a millisecond of the kernel's work. */
+export const COMMIT_STEP_ENTRIES = 256;
+/** Requests of a batch; a step may see some entries more. */
+const TRIP_REQUESTS = 2 * COMMIT_STEP_ENTRIES;
+/** Entries that exist are replaced by this many at a time. */
+const REPLACE_ENTRIES = BATCH_REQUESTS / 2;
+
+/** A batch of creations, and where in it each request starts. */
+interface Trip {
+  readonly batch: RequestBatch;
+  readonly offsets: Int32Array;
+}
 
 export interface CommitOptions {
   /** `CommitTimeout` in seconds; 0 means what is left of each entry's own. */
@@ -33,17 +45,22 @@ export class Commit {
   readonly #requests: KernelRequests;
   readonly #journal: Journal;
   readonly #options: CommitOptions;
-  readonly #batch: RequestBatch;
   readonly #flow = new FlowRegister();
-  /** The entry behind each request of the batch. */
-  readonly #entries = new Int32Array(BATCH_REQUESTS);
+  /** Deletes what exists and creates it again. */
+  readonly #replacing: RequestBatch;
+  /** Two batches: the kernel works through one while the other is filled. */
+  #filling: Trip;
+  #resting: Trip;
+  #isTravelling = false;
   #bucket = -1;
   #relatedPass = false;
   #relatedSeen = false;
+  #isRunning = false;
   #committed = 0;
   #failed = 0;
   #startedAt = 0;
   #now = 0;
+  #resume: () => void = () => {};
   #done: () => void = () => {};
 
   constructor(
@@ -54,10 +71,17 @@ export class Commit {
     options: CommitOptions,
   ) {
     this.#cache = cache;
-    this.#batch = new RequestBatch(kernel, "commit");
     this.#requests = requests;
     this.#journal = journal;
     this.#options = options;
+    const numbers = new RequestNumbers();
+    const trip = (): Trip => ({
+      batch: new RequestBatch(kernel, "commit", TRIP_REQUESTS, numbers),
+      offsets: new Int32Array(TRIP_REQUESTS),
+    });
+    this.#filling = trip();
+    this.#resting = trip();
+    this.#replacing = new RequestBatch(kernel, "commit", BATCH_REQUESTS, numbers);
   }
 
   /** Entries there are to commit. */
@@ -65,50 +89,100 @@ export class Commit {
     return this.#cache.active;
   }
 
-  get running(): boolean {
-    return this.#bucket >= 0;
-  }
-
-  /** Begin; `done` is called when the last entry was tried. */
-  start(done: () => void): void {
+  /** Begin. `resume` is called when `step` has something to do again, `done` after the last entry. */
+  start(resume: () => void, done: () => void): void {
+    this.#isRunning = true;
     this.#bucket = 0;
     this.#relatedPass = false;
     this.#relatedSeen = false;
     this.#committed = 0;
     this.#failed = 0;
     this.#startedAt = this.#options.microseconds();
+    this.#resume = resume;
     this.#done = done;
     this.#cache.beginScan();
   }
 
-  /** Commit the next entries. `now` in seconds, the clock of the cache's entries. */
-  step(now: number): void {
+  /** Do a piece; `now` in seconds, the clock of the cache's entries. False: wait for `resume`, or done. */
+  step(now: number): boolean {
     this.#now = now;
-    const next = this.#cache.scan(this.#bucket, COMMIT_STEP_ENTRIES, this.#visit);
-    this.#sendBatch();
-    this.#bucket = next;
-    if (next >= 0) return;
-    if (!this.#relatedPass && this.#relatedSeen) {
-      this.#relatedPass = true;
-      this.#bucket = 0;
-      return;
+    if (this.#bucket >= 0 && this.#filling.batch.count < COMMIT_STEP_ENTRIES) {
+      this.#bucket = this.#cache.scan(this.#bucket, COMMIT_STEP_ENTRIES, this.#visit);
     }
-    this.#finish();
+    if (this.#isTravelling) return false;
+    if (this.#filling.batch.count > 0) this.#depart();
+    else if (this.#bucket < 0) this.#endPass();
+    return this.#isRunning;
   }
 
   readonly #visit = (ref: number): void => {
-    this.#cache.load(ref, this.#flow);
-    const related = isRelated(this.#flow);
+    const { batch, offsets } = this.#filling;
+    // More than a step ought to see: no waiting for the other batch.
+    if (batch.isFull) this.#arrived(this.#filling, batch.send());
+    const flow = this.#flow;
+    this.#cache.load(ref, flow);
+    const related = isRelated(flow);
     this.#relatedSeen ||= related;
     if (related !== this.#relatedPass) return;
-    this.#entries[this.#batch.count] = ref;
-    this.#create(ref, this.#flow);
-    if (this.#batch.isFull) this.#sendBatch();
+    const index = batch.count;
+    const sequence = batch.next();
+    offsets[index] = batch.writer.length;
+    this.#requests.create(batch.writer, flow, this.#timeoutOf(ref, flow), sequence);
   };
 
-  #create(ref: number, flow: FlowRegister): void {
-    const timeout = this.#timeoutOf(ref, flow);
-    this.#requests.create(this.#batch.writer, flow, timeout, this.#batch.next());
+  #depart(): void {
+    const trip = this.#filling;
+    this.#filling = this.#resting;
+    this.#resting = trip;
+    this.#isTravelling = true;
+    trip.batch.dispatch((count) => {
+      this.#isTravelling = false;
+      this.#arrived(trip, count);
+      // At once, so that the kernel does not wait while this thread does something else.
+      if (this.#filling.batch.count > 0) this.#depart();
+      this.#resume();
+    });
+  }
+
+  /** What a batch met. Its entries may be gone meanwhile: the requests tell which flows they were. */
+  #arrived({ batch, offsets }: Trip, count: number): void {
+    const { bytes } = batch.writer;
+    let existing = 0;
+    for (let i = 0; i < count; i++) {
+      const errno = batch.errorOf(i);
+      if (errno === 0) this.#committed += 1;
+      else if (errno === EEXIST) offsets[existing++] = offsets[i]!;
+      else this.#fail("commit-create", errno, bytes, offsets[i]!);
+    }
+    for (let from = 0; from < existing; from += REPLACE_ENTRIES) {
+      this.#replace(bytes, offsets.subarray(from, Math.min(existing, from + REPLACE_ENTRIES)));
+    }
+  }
+
+  /** Entries that exist: delete each, then create it once more. */
+  #replace(bytes: Uint8Array, offsets: Int32Array): void {
+    const batch = this.#replacing;
+    const { writer } = batch;
+    for (const at of offsets) {
+      this.#requests.delete(writer, this.#requested(bytes, at), batch.next());
+      writer.repeat(bytes, at, batch.next());
+    }
+    batch.send();
+    for (let i = 0; i < offsets.length; i++) {
+      const deleted = batch.errorOf(i * 2);
+      const created = batch.errorOf(i * 2 + 1);
+      if (deleted !== 0 && deleted !== ENOENT) {
+        this.#fail("commit-destroy", deleted, bytes, offsets[i]!);
+      } else if (created !== 0) this.#fail("commit-create", created, bytes, offsets[i]!);
+      else this.#committed += 1;
+    }
+  }
+
+  /** The flow of the request at `at`. */
+  #requested(bytes: Uint8Array, at: number): FlowRegister {
+    const attributes = at + NLMSG_HEADER_BYTES + NFGEN_BYTES;
+    decodeKernelFlow(this.#flow, bytes, attributes, at + readI32(bytes, at));
+    return this.#flow;
   }
 
   #timeoutOf(ref: number, flow: FlowRegister): number {
@@ -120,50 +194,19 @@ export class Commit {
     return left === 0 ? own : left;
   }
 
-  #sendBatch(): void {
-    const count = this.#batch.send();
-    let existing = 0;
-    for (let i = 0; i < count; i++) {
-      const errno = this.#batch.errorOf(i);
-      if (errno === 0) this.#committed += 1;
-      else if (errno === EEXIST) this.#entries[existing++] = this.#entries[i]!;
-      else this.#fail("commit-create", errno, this.#entries[i]!);
-    }
-    if (existing > 0) this.#replace(existing);
-  }
-
-  /** Entries that exist: delete each, then create it once more. */
-  #replace(count: number): void {
-    for (let from = 0; from < count; from += BATCH_REQUESTS / 2) {
-      const end = Math.min(count, from + BATCH_REQUESTS / 2);
-      for (let i = from; i < end; i++) {
-        const ref = this.#entries[i]!;
-        this.#cache.load(ref, this.#flow);
-        this.#requests.delete(this.#batch.writer, this.#flow, this.#batch.next());
-        this.#create(ref, this.#flow);
-      }
-      this.#batch.send();
-      for (let i = from; i < end; i++) {
-        const deleted = this.#batch.errorOf((i - from) * 2);
-        const created = this.#batch.errorOf((i - from) * 2 + 1);
-        if (deleted !== 0 && deleted !== ENOENT)
-          this.#fail("commit-destroy", deleted, this.#entries[i]!);
-        else if (created !== 0) this.#fail("commit-create", created, this.#entries[i]!);
-        else this.#committed += 1;
-      }
-    }
-  }
-
-  #fail(what: string, errno: number, ref: number): void {
+  #fail(what: string, errno: number, bytes: Uint8Array, at: number): void {
     this.#failed += 1;
     this.#journal.error(`${what}: ${this.#journal.errnoText(errno)}`);
-    this.#cache.load(ref, this.#flow);
-    this.#flow.words[W.timeout] = this.#timeoutOf(ref, this.#flow);
-    this.#flow.words[W.has0]! |= Has0.timeout;
-    this.#journal.flow(this.#options.flowLine(this.#flow));
+    this.#journal.flow(this.#options.flowLine(this.#requested(bytes, at)));
   }
 
-  #finish(): void {
+  #endPass(): void {
+    if (!this.#relatedPass && this.#relatedSeen) {
+      this.#relatedPass = true;
+      this.#bucket = 0;
+      return;
+    }
+    this.#isRunning = false;
     this.#cache.endScan();
     const microseconds = Math.max(0, Math.round(this.#options.microseconds() - this.#startedAt));
     this.#journal.notice(`Committed ${this.#committed} new entries`);

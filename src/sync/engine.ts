@@ -232,17 +232,20 @@ export class Engine {
     this.#isCommitting = true;
     const isQuiet = commit.size >= QUIET_COMMIT_ENTRIES;
     if (isQuiet) this.#kernel.hearNew(false);
-    commit.start(() => {
+    const job: Job = {
+      step: (now) => {
+        this.#now = now;
+        return commit.step(Math.floor(now / 1000));
+      },
+    };
+    const resume = () => {
+      if (!this.#jobs.includes(job)) this.#jobs.push(job);
+    };
+    commit.start(resume, () => {
       if (isQuiet) this.#catchUp(done);
       else this.#committed(done);
     });
-    this.#jobs.push({
-      step: (now) => {
-        this.#now = now;
-        commit.step(Math.floor(now / 1000));
-        return commit.running;
-      },
-    });
+    resume();
   }
 
   #committed(done: () => void): void {

@@ -72,6 +72,7 @@ export class FakeKernel implements KernelPort {
   refuseBatch = 0;
   readonly #replies = new Map<string, string>();
   #events: Uint8Array[] = [];
+  readonly #returns: (() => void)[] = [];
   #dumps: { readonly purpose: string; readonly handler: DumpHandler }[] = [];
 
   /** The world changes a flow; the event waits for `pump`. */
@@ -103,6 +104,23 @@ export class FakeKernel implements KernelPort {
     return 0;
   }
 
+  /** The kernel obeys at once; the return waits for `settle`. */
+  dispatch(
+    handle: KernelHandle,
+    bytes: Uint8Array,
+    length: number,
+    onError: (sequence: number, errno: number) => void,
+    onReturn: (errno: number) => void,
+  ): void {
+    const errno = this.transact(handle, bytes, length, onError);
+    this.#returns.push(() => onReturn(errno));
+  }
+
+  /** Deliver the return of what was dispatched. */
+  settle(): void {
+    for (const each of this.#returns.splice(0)) each();
+  }
+
   dump(purpose: DumpPurpose, handler: DumpHandler): boolean {
     if (this.#dumps.some((each) => each.purpose === purpose)) return false;
     this.#dumps.push({ purpose, handler });
@@ -110,7 +128,7 @@ export class FakeKernel implements KernelPort {
   }
 
   get waiting(): boolean {
-    return this.#events.length > 0 || this.#dumps.length > 0;
+    return this.#events.length > 0 || this.#dumps.length > 0 || this.#returns.length > 0;
   }
 
   #announce(kind: EventKind, event: Uint8Array): void {
@@ -126,8 +144,9 @@ export class FakeKernel implements KernelPort {
     this.#events = [];
   }
 
-  /** Deliver events and finish dumps. */
+  /** Deliver events and returns, and finish dumps. */
   pump(onEvent: (bytes: Uint8Array) => void): void {
+    this.settle();
     const events = this.#events;
     this.#events = [];
     for (const each of events) onEvent(each);
