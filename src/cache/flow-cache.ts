@@ -15,7 +15,7 @@ import { FlowRegister } from "../flow/register.ts";
 import { assert } from "../kit/assert.ts";
 import { Arena, NULL_REF } from "./arena.ts";
 import { IndexTable } from "./index-table.ts";
-import type { RecordQueue } from "./queue.ts";
+import type { Followed } from "./queue.ts";
 import { H, HEADER_WORDS, localWordsOf, Meta, recordWords, State, wireWordsOf } from "./record.ts";
 
 export interface CacheOptions {
@@ -28,7 +28,7 @@ export interface CacheOptions {
   /** Hash seed. */
   readonly seed: number;
   /** Queues whose members may move, by queue id. */
-  readonly queues?: readonly (RecordQueue | undefined)[];
+  readonly queues?: readonly (Followed | undefined)[];
   /** Shared with the queues' other records, if any. */
   readonly arena?: Arena;
 }
@@ -53,7 +53,7 @@ export class FlowCache {
   };
   readonly #index: IndexTable;
   readonly #options: CacheOptions;
-  readonly #queues: readonly (RecordQueue | undefined)[];
+  readonly #queues: readonly (Followed | undefined)[];
   readonly #stored = new FlowRegister();
   readonly #packed: Packed = newPacked();
   #dead = 0;

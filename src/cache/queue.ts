@@ -9,7 +9,13 @@ import { H, Meta } from "./record.ts";
 export const QueueId = { none: 0, transmit: 1, resend: 2 } as const;
 export type QueueId = (typeof QueueId)[keyof typeof QueueId];
 
-export class RecordQueue {
+/** Whoever links records and must know when one of them moves. */
+export interface Followed {
+  /** A member moved to `to`, which already holds a copy of its header. */
+  moved(to: number): void;
+}
+
+export class RecordQueue implements Followed {
   readonly id: QueueId;
   readonly #arena: Arena;
   head = NULL_REF;
@@ -51,7 +57,13 @@ export class RecordQueue {
     return this.#arena.page(ref)[this.#arena.offset(ref) + H.queueNext]!;
   }
 
-  /** A member moved to `to`, which already holds a copy of its header. */
+  /** Forget all members without looking at them: their memory is given back. */
+  reset(): void {
+    this.head = NULL_REF;
+    this.tail = NULL_REF;
+    this.length = 0;
+  }
+
   moved(to: number): void {
     const page = this.#arena.page(to);
     const at = this.#arena.offset(to);

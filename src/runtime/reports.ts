@@ -51,7 +51,7 @@ function counters(cache: FlowCache): CacheCounters {
 }
 
 function sides(engine: Engine, block: (name: string, c: CacheCounters) => string): string {
-  const internal = block("internal", counters(engine.internal.cache));
+  const internal = block("internal", counters(engine.internalCache!));
   const { external } = engine;
   if (external instanceof InjectedExternal)
     return internal + injectBlock(external.injector.counters);
@@ -111,7 +111,7 @@ export function linksReport({ link }: Reported): string {
 
 export function queueReport({ engine, errorQueueLength, resendQueueSize }: Reported): string {
   const { protocol } = engine;
-  return queueBlock(protocol.counters.controls, [
+  return queueBlock(protocol.controls, [
     {
       name: "txqueue",
       elements: protocol.transmitQueue.length,
@@ -121,7 +121,7 @@ export function queueReport({ engine, errorQueueLength, resendQueueSize }: Repor
     { name: "errorq", elements: 0, maximum: errorQueueLength, noSpace: 0 },
     {
       name: "rsqueue",
-      elements: protocol.resendQueue.length,
+      elements: protocol.unacknowledged,
       maximum: resendQueueSize,
       noSpace: protocol.counters.resendOverflow,
     },

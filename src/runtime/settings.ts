@@ -55,8 +55,11 @@ export function engineOptions(
     hashSeed: randomBytes(4).readInt32LE(),
     datagramLimit,
     datagramSlots: DATAGRAM_SLOTS,
-    window: sync.ackWindowSize,
-    resendQueueSize: sync.resendQueueSize,
+    mode: {
+      kind: "ftfw",
+      window: sync.ackWindowSize,
+      resendQueueSize: sync.resendQueueSize,
+    },
     commitTimeout: sync.commitTimeout,
     purgeTimeout: sync.purgeTimeout,
     overrunResync: Math.max(0, general.netlinkOverrunResync),

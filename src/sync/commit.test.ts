@@ -173,7 +173,7 @@ describe("a commit", () => {
     for (const sourcePort of [1, 2]) learn(plainFlow({ sourcePort }));
     commit();
     node.kernel.pump((bytes) => node.engine.kernelEvent(bytes, 0, bytes.length, 0));
-    expect(node.engine.internal.cache.entries).toBe(2);
+    expect(node.engine.internalCache!.entries).toBe(2);
     expect(node.engine.protocol.transmitQueue.length).toBe(0);
   });
 });

@@ -29,7 +29,7 @@ const event = (kind: "new" | "update" | "destroy", port: number, by = 0) => {
   const bytes = eventMessage(kind, plainFlow({ sourcePort: port }), by);
   node.engine.kernelEvent(bytes, 0, bytes.length, 0);
 };
-const internal = () => node.engine.internal.cache;
+const internal = () => node.engine.internalCache!;
 
 describe("kernel events", () => {
   it("become messages by what happened to the flow", () => {

@@ -22,12 +22,14 @@ import type { KernelPort } from "../netlink/kernel-port.ts";
 import { readI32 } from "../netlink/message.ts";
 import { Commit } from "./commit.ts";
 import { CachedExternal, type ExternalSide, InjectedExternal } from "./external.ts";
-import { Ftfw, ftfwQueues } from "./ftfw.ts";
+import { Ftfw, type FtfwOptions } from "./ftfw.ts";
 import { Injector } from "./inject.ts";
-import { InternalSide, type Origin } from "./internal.ts";
+import { CachedInternal, type InternalSide, type Origin } from "./internal.ts";
 import { CatchUp, SendAll } from "./jobs.ts";
 import { Outbox } from "./outbox.ts";
+import type { Protocol, ProtocolEvents } from "./protocol.ts";
 import { Receiver } from "./receiver.ts";
+import { Transmitter } from "./transmitter.ts";
 
 /**
  * From this many entries on, a commit is not listened to: the kernel's announcement of each new entry
@@ -35,15 +37,17 @@ import { Receiver } from "./receiver.ts";
  */
 export const QUIET_COMMIT_ENTRIES = 8192;
 
+/** Which protocol is spoken, and its own clauses. */
+export type Mode = { readonly kind: "ftfw" } & FtfwOptions;
+
 export interface EngineOptions {
+  readonly mode: Mode;
   readonly hashLimit: number;
   readonly hashSeed: number;
   /** Datagrams stay below this many bytes. */
   readonly datagramLimit: number;
   /** Datagrams of one batch. */
   readonly datagramSlots: number;
-  readonly window: number;
-  readonly resendQueueSize: number;
   /** Seconds; 0: what is left of each entry's own timeout. */
   readonly commitTimeout: number;
   /** Seconds until `-t` flushes the kernel table. */
@@ -69,7 +73,7 @@ export interface OwnPorts {
 
 export class Engine {
   readonly outbox: Outbox;
-  readonly protocol: Ftfw;
+  readonly protocol: Protocol;
   readonly receiver: Receiver;
   readonly internal: InternalSide;
   readonly external: ExternalSide;
@@ -80,6 +84,8 @@ export class Engine {
   readonly #kernel: KernelPort;
   readonly #requests: KernelRequests;
   readonly #reader: EventReader;
+  /** The internal side, where it has a cache. */
+  readonly #cached: CachedInternal | undefined;
   /** Long work, one job at a time each turn, round and round. */
   readonly #jobs: Job[] = [];
   #flushing: KernelFlush | undefined;
@@ -95,30 +101,25 @@ export class Engine {
     this.#journal = journal;
     this.#reader = new EventReader(options);
     const arena = new Arena();
-    const queues = ftfwQueues(arena);
     const common = { limit: options.hashLimit, seed: options.hashSeed };
     const mask = policyMask({
       timeout: options.commitTimeout === 0,
       windowScale: options.windowTracking,
     });
-    const cache = new FlowCache({ ...common, mask, fromKernel: true, queues: queues.byId, arena });
     this.outbox = new Outbox(options.datagramLimit, options.datagramSlots);
-    this.protocol = new Ftfw(
-      cache,
-      queues,
-      this.outbox,
-      {
-        window: options.window,
-        resendQueueSize: options.resendQueueSize,
-        firstSequence: options.firstSequence,
-        onResync: () => {
-          journal.notice("resync requested by other node");
-          this.sendAll();
-        },
+    const transmitter = new Transmitter(arena, this.outbox, options.firstSequence);
+    const events: ProtocolEvents = {
+      onResync: () => {
+        journal.notice("resync requested by other node");
+        this.sendAll();
       },
-      now,
-    );
-    this.internal = new InternalSide(cache, this.protocol);
+      onForget: (ref) => cache.remove(ref),
+    };
+    this.protocol = new Ftfw(transmitter, options.mode, events, now);
+    const queues = this.protocol.queues;
+    const cache = new FlowCache({ ...common, mask, fromKernel: true, queues, arena });
+    this.#cached = new CachedInternal(cache, this.protocol);
+    this.internal = this.#cached;
     this.#requests = new KernelRequests({ windowTracking: options.windowTracking });
     if (options.externalCache) {
       const side = new CachedExternal(
@@ -136,6 +137,11 @@ export class Engine {
       );
     }
     this.receiver = new Receiver(this.protocol, this.external);
+  }
+
+  /** The internal cache, where there is one. */
+  get internalCache(): FlowCache | undefined {
+    return this.#cached?.cache;
   }
 
   /** The external cache, where there is one. */
@@ -175,7 +181,7 @@ export class Engine {
 
   /** When `tick` has something to do, in milliseconds. */
   nextDeadline(): number {
-    let next = this.protocol.idleAt;
+    let next = this.protocol.nextDeadline();
     if (this.#purgeAt !== 0 && this.#purgeAt < next) next = this.#purgeAt;
     if (this.#resyncAt !== 0 && this.#resyncAt < next) next = this.#resyncAt;
     return next;
@@ -194,7 +200,7 @@ export class Engine {
       this.counters.resyncs += 1;
       this.#startResync(now);
     }
-    if (now >= this.protocol.idleAt) this.protocol.idle(now);
+    this.protocol.tick(now);
   }
 
   /** Whether `step` has something to do. */
@@ -230,8 +236,8 @@ export class Engine {
       return;
     }
     this.#isCommitting = true;
-    const isQuiet = commit.size >= QUIET_COMMIT_ENTRIES;
-    if (isQuiet) this.#kernel.hearNew(false);
+    const cached = commit.size >= QUIET_COMMIT_ENTRIES ? this.#cached : undefined;
+    if (cached !== undefined) this.#kernel.hearNew(false);
     const job: Job = {
       step: (now) => {
         this.#now = now;
@@ -242,7 +248,7 @@ export class Engine {
       if (!this.#jobs.includes(job)) this.#jobs.push(job);
     };
     commit.start(resume, () => {
-      if (isQuiet) this.#catchUp(done);
+      if (cached !== undefined) this.#catchUp(cached, done);
       else this.#committed(done);
     });
     resume();
@@ -254,10 +260,10 @@ export class Engine {
   }
 
   /** New flows are heard of again; those of the meantime are read from the table. */
-  #catchUp(done: () => void): void {
+  #catchUp(internal: CachedInternal, done: () => void): void {
     this.#kernel.hearNew(true);
-    const cache = this.externalCache!;
-    const job = new CatchUp(this.#kernel, this.internal, cache, this.#options.filter);
+    const external = this.externalCache!;
+    const job = new CatchUp(this.#kernel, internal, external, this.#options.filter);
     job.start(Math.floor(this.#now / 1000), (errno) => {
       if (errno !== 0) this.overrun(this.#now);
       this.#committed(done);
@@ -294,7 +300,9 @@ export class Engine {
   /** `-B`, and the answer to a peer's resync request: every internal flow goes out. */
   sendAll(): void {
     this.#journal.notice("sending bulk update");
-    this.#jobs.push(new SendAll(this.internal.cache, this.protocol));
+    if (this.#cached !== undefined) {
+      this.#jobs.push(new SendAll(this.#cached.cache, this.protocol));
+    }
   }
 
   /** `-n` and `StartupResync`. */
@@ -311,10 +319,11 @@ export class Engine {
   }
 
   #startResync(now: number): void {
+    if (this.#cached === undefined) return;
     const resync = new Resync(
       this.#kernel,
       this.#requests,
-      this.internal,
+      this.#cached,
       this.#options.filter,
       Math.floor(now / 1000),
     );

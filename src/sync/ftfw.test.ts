@@ -5,10 +5,12 @@ import { Arena, NULL_REF } from "../cache/arena.ts";
 import { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
 import { WIRE_EVERYTHING } from "../flow/wire-table.ts";
-import { Ftfw, type FtfwOptions, ftfwQueues, Verdict } from "./ftfw.ts";
-import { InternalSide } from "./internal.ts";
+import { Ftfw, type FtfwOptions } from "./ftfw.ts";
+import { CachedInternal } from "./internal.ts";
 import { Flag, MessageType } from "./message.ts";
 import { Outbox } from "./outbox.ts";
+import { Verdict } from "./protocol.ts";
+import { Transmitter } from "./transmitter.ts";
 
 const { CT_NEW, CT_UPD, CTL } = MessageType;
 const { ACK, NACK, ALIVE, HELLO, HELLO_BACK, RESYNC } = Flag;
@@ -19,37 +21,36 @@ class Bench {
   readonly cache: FlowCache;
   readonly outbox: Outbox;
   readonly protocol: Ftfw;
-  readonly internal: InternalSide;
+  readonly internal: CachedInternal;
   resyncs = 0;
 
-  constructor(options: Partial<FtfwOptions> = {}, outbox = new Outbox(1472, 64)) {
+  constructor(
+    options: Partial<FtfwOptions> = {},
+    outbox = new Outbox(1472, 64),
+    firstSequence = FIRST,
+  ) {
     this.outbox = outbox;
     const arena = new Arena();
-    const queues = ftfwQueues(arena);
+    this.protocol = new Ftfw(
+      new Transmitter(arena, this.outbox, () => firstSequence),
+      { window: 300, resendQueueSize: 1000, ...options },
+      {
+        onResync: () => {
+          this.resyncs += 1;
+        },
+        onForget: (ref) => this.cache.remove(ref),
+      },
+      0,
+    );
     this.cache = new FlowCache({
       limit: 1000,
       seed: 1,
       mask: WIRE_EVERYTHING,
       fromKernel: true,
-      queues: queues.byId,
+      queues: this.protocol.queues,
       arena,
     });
-    this.protocol = new Ftfw(
-      this.cache,
-      queues,
-      this.outbox,
-      {
-        window: 300,
-        resendQueueSize: 1000,
-        firstSequence: () => FIRST,
-        onResync: () => {
-          this.resyncs += 1;
-        },
-        ...options,
-      },
-      0,
-    );
-    this.internal = new InternalSide(this.cache, this.protocol);
+    this.internal = new CachedInternal(this.cache, this.protocol);
   }
 
   /** Send everything; the messages in words. */
@@ -75,12 +76,17 @@ class Bench {
     return this.protocol.receive(CTL, flags, sequence, from, to);
   }
 
+  /** Silence until `now` at least. */
+  idle(now = 0): void {
+    this.protocol.tick(Math.max(now, this.protocol.nextDeadline()));
+  }
+
   /** Both have greeted: the machine says HELLO no more, and its peer is at sequence `last`. */
   greet(last = 1000): void {
-    this.protocol.idle(0);
+    this.idle(0);
     this.sent();
     this.control(ALIVE | HELLO_BACK, last);
-    this.protocol.idle(0);
+    this.idle(0);
     this.sent();
   }
 
@@ -167,19 +173,20 @@ describe("transmit", () => {
     const before = bench.resendSequences;
     bench.event("new", 1);
     bench.protocol.requestResync();
-    bench.protocol.idle(0);
     bench.sent();
-    bench.protocol.idle(0);
+    bench.idle(0);
+    bench.sent();
+    bench.idle(0);
     expect(bench.sent()).toEqual([`ALIVE ${NEXT + 3}`]);
     expect(bench.resendSequences).toEqual([...before, NEXT, NEXT + 1]);
   });
 
   it("restarts the idle timer, and does so only where something was sent", () => {
     bench.protocol.transmit(5000);
-    expect(bench.protocol.idleAt).toBe(1000);
+    expect(bench.protocol.nextDeadline()).toBe(1000);
     bench.event("new", 1);
     bench.sent(5000);
-    expect(bench.protocol.idleAt).toBe(6000);
+    expect(bench.protocol.nextDeadline()).toBe(6000);
   });
 
   it("goes on where a full outbox stopped it", () => {
@@ -216,10 +223,10 @@ describe("transmit", () => {
     for (let port = 1; port <= 3; port++) none.event("new", port);
     none.event("destroy", 2);
     expect(none.sent()).toHaveLength(3);
-    none.protocol.idle(0);
+    none.idle(0);
     none.sent();
     expect(none.protocol.transmitQueue.length).toBe(0);
-    expect(none.protocol.resendQueue.length).toBe([...none.protocol.resendList()].length);
+    expect(none.protocol.unacknowledged).toBe([...none.protocol.resendList()].length);
     none.event("update", 1);
     expect(none.sent()).toHaveLength(1);
   });
@@ -228,18 +235,18 @@ describe("transmit", () => {
 describe("hello", () => {
   it("is said on every message until HELLO_BACK is seen", () => {
     const fresh = new Bench();
-    fresh.protocol.idle(0);
+    fresh.idle(0);
     fresh.event("new", 1);
     expect(fresh.sent()).toEqual([`ALIVE,HELLO ${FIRST}`, line("CT_NEW,HELLO", FIRST + 1, 1)]);
     fresh.data(7, HELLO_BACK);
-    fresh.protocol.idle(0);
+    fresh.idle(0);
     expect(fresh.sent()).toEqual([`ACK ${FIRST + 2} [7-7]`]);
   });
 
   it("is not answered before it was said: a HELLO_BACK that nobody asked for changes nothing", () => {
     const fresh = new Bench();
     fresh.data(7, HELLO_BACK);
-    fresh.protocol.idle(0);
+    fresh.idle(0);
     expect(fresh.sent()).toEqual([`ACK,HELLO ${FIRST} [7-7]`]);
   });
 
@@ -263,11 +270,11 @@ describe("hello", () => {
     bench.event("new", 2);
     bench.event("destroy", 2);
     bench.sent();
-    const { controls } = bench.protocol.counters;
+    const { controls } = bench.protocol;
     expect(controls).toBeGreaterThan(0);
     bench.data(1001, HELLO);
-    expect(bench.protocol.resendQueue.length).toBe(0);
-    expect(bench.protocol.counters.controls).toBe(0);
+    expect(bench.protocol.unacknowledged).toBe(0);
+    expect(bench.protocol.controls).toBe(0);
     expect(bench.cache.entries).toBe(1);
     expect(bench.sent()).toEqual([]);
   });
@@ -275,7 +282,7 @@ describe("hello", () => {
   it("stays on a control message that is sent again", () => {
     const fresh = new Bench();
     fresh.data(1000);
-    fresh.protocol.idle(0);
+    fresh.idle(0);
     expect(fresh.sent()).toEqual([`ACK,HELLO ${FIRST} [1000-1000]`]);
     fresh.control(NACK | HELLO_BACK, 1001, FIRST, FIRST);
     expect(fresh.sent()).toEqual([`ACK,HELLO ${FIRST + 1} [1000-1000]`]);
@@ -285,7 +292,7 @@ describe("hello", () => {
     bench.data(1001);
     bench.data(1002);
     bench.data(900, HELLO);
-    bench.protocol.idle(0);
+    bench.idle(0);
     expect(bench.sent()).toEqual([`ACK,HELLO_BACK ${NEXT} [900-900]`]);
   });
 });
@@ -295,7 +302,7 @@ describe("acknowledgement", () => {
     const narrow = new Bench({ window: 10 });
     narrow.data(5000);
     for (let i = 5001; i <= 5003; i++) narrow.data(i);
-    narrow.protocol.idle(0);
+    narrow.idle(0);
     expect(narrow.sent()).toEqual([`ACK,HELLO ${FIRST} [5000-5003]`]);
     for (let i = 5004; i <= 5008; i++) narrow.data(i);
     expect(narrow.sent()).toEqual([]);
@@ -310,16 +317,23 @@ describe("acknowledgement", () => {
 
   it("comes from the idle timer for what is pending, else ALIVE", () => {
     bench.data(1001);
-    bench.protocol.idle(3000);
-    expect(bench.protocol.idleAt).toBe(4000);
-    bench.protocol.idle(4000);
-    expect(bench.sent()).toEqual([`ACK ${NEXT} [1001-1001]`, `ALIVE ${NEXT + 1}`]);
+    bench.idle(3000);
+    expect(bench.protocol.nextDeadline()).toBe(4000);
+    expect(bench.sent(3000)).toEqual([`ACK ${NEXT} [1001-1001]`]);
+    bench.idle(4000);
+    expect(bench.sent(4000)).toEqual([`ALIVE ${NEXT + 1}`]);
+  });
+
+  it("is not asked of a link that takes nothing", () => {
+    bench.protocol.requestResync();
+    for (let now = 1000; now < 9000; now += 1000) bench.idle(now);
+    expect(bench.protocol.transmitQueue.length).toBe(1);
   });
 
   it("covers control messages too", () => {
     bench.control(ALIVE, 1001);
     bench.control(ACK, 1002, 1, 1);
-    bench.protocol.idle(0);
+    bench.idle(0);
     expect(bench.sent()).toEqual([`ACK ${NEXT} [1001-1002]`]);
   });
 
@@ -356,7 +370,7 @@ describe("a gap", () => {
     bench.data(1001);
     expect(bench.data(1005)).toBe(Verdict.data);
     expect(bench.sent()).toEqual([`ACK ${NEXT} [1001-1001]`, `NACK ${NEXT + 1} [1002-1004]`]);
-    bench.protocol.idle(0);
+    bench.idle(0);
     expect(bench.sent()).toEqual([`ACK ${NEXT + 2} [1005-1005]`]);
   });
 
@@ -436,9 +450,9 @@ describe("NACK", () => {
   });
 
   it("finds nothing where an ALIVE was lost", () => {
-    bench.protocol.idle(0);
+    bench.idle(0);
     bench.sent();
-    bench.protocol.idle(0);
+    bench.idle(0);
     expect(bench.sent()).toEqual([`ALIVE ${NEXT + 1}`]);
     bench.control(NACK, 1001, NEXT + 1, NEXT + 1);
     expect(bench.sent()).toEqual([]);
@@ -477,7 +491,7 @@ describe("digest", () => {
 
 describe("sequence numbers", () => {
   it("wrap in both directions", () => {
-    const wrap = new Bench({ firstSequence: () => 0xfffffffe });
+    const wrap = new Bench({}, new Outbox(1472, 64), 0xfffffffe);
     for (let port = 1; port <= 4; port++) wrap.event("new", port);
     wrap.sent();
     expect(wrap.resendSequences).toEqual([0xfffffffe, 0xffffffff, 0, 1]);
@@ -497,12 +511,12 @@ describe("clearing the cache", () => {
     bench.sent();
     bench.event("new", 2);
     bench.data(1003);
-    const { controls } = bench.protocol.counters;
+    const { controls } = bench.protocol;
     const kept = [...bench.protocol.resendList()].filter((each) => each.control);
     bench.internal.clear();
     expect(bench.cache.entries).toBe(0);
     expect([...bench.protocol.resendList()]).toEqual(kept);
-    expect(bench.protocol.counters.controls).toBe(controls);
+    expect(bench.protocol.controls).toBe(controls);
     expect(bench.sent()).toEqual([`NACK ${NEXT + 2} [1001-1002]`]);
   });
 });

@@ -162,7 +162,7 @@ describe("a batch", () => {
   it("causes events that are ignored", () => {
     arrive([CT_NEW, plainFlow()]);
     node.kernel.pump((bytes) => node.engine.kernelEvent(bytes, 0, bytes.length, 0));
-    expect(node.engine.internal.cache.entries).toBe(0);
+    expect(node.engine.internalCache!.entries).toBe(0);
     expect(node.engine.counters.received).toBe(1);
   });
 

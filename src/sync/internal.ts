@@ -9,7 +9,7 @@ import { State } from "../cache/record.ts";
 import type { Mirror } from "../cache/resync.ts";
 import { type FlowRegister, Has1, W } from "../flow/register.ts";
 import { join64 } from "../kit/bytes.ts";
-import type { Ftfw } from "./ftfw.ts";
+import type { Protocol } from "./protocol.ts";
 
 /** Who caused an event: `silent` is our own commit or flush, which the peer is not told about. */
 export type Origin = "elsewhere" | "silent";
@@ -19,13 +19,23 @@ export interface TrafficCounters {
   packets: number;
 }
 
-export class InternalSide implements Mirror {
+/** What kernel events do. `now` in seconds. */
+export interface InternalSide {
   /** Bytes and packets of flows that ended, where the kernel counts them. */
+  readonly traffic: TrafficCounters;
+  created(flow: FlowRegister, origin: Origin, now: number): void;
+  updated(flow: FlowRegister, origin: Origin, now: number): void;
+  destroyed(flow: FlowRegister, origin: Origin): void;
+  /** Forget all flows; the peer is not told. */
+  clear(): void;
+}
+
+export class CachedInternal implements InternalSide, Mirror {
   readonly traffic: TrafficCounters = { bytes: 0, packets: 0 };
   readonly cache: FlowCache;
-  readonly #protocol: Ftfw;
+  readonly #protocol: Protocol;
 
-  constructor(cache: FlowCache, protocol: Ftfw) {
+  constructor(cache: FlowCache, protocol: Protocol) {
     this.cache = cache;
     this.#protocol = protocol;
   }
@@ -35,7 +45,7 @@ export class InternalSide implements Mirror {
     const old = this.cache.find(flow);
     if (old !== NULL_REF) this.#forget(old);
     const ref = this.cache.add(flow, now);
-    if (ref !== NULL_REF && origin === "elsewhere") this.#protocol.enqueue(ref);
+    if (ref !== NULL_REF) this.#tell(ref, origin);
   }
 
   /** A flow changed; one we did not know is added. */
@@ -45,8 +55,7 @@ export class InternalSide implements Mirror {
       this.created(flow, origin, now);
       return;
     }
-    const moved = this.cache.update(ref, flow, now);
-    if (origin === "elsewhere") this.#protocol.enqueue(moved);
+    this.#tell(this.cache.update(ref, flow, now), origin);
   }
 
   /** A table that was read anew has this flow: the peer is told, whatever it knows. */
@@ -73,9 +82,13 @@ export class InternalSide implements Mirror {
     this.#protocol.enqueue(ref);
   }
 
-  /** Forget all flows; the peer is not told. */
   clear(): void {
     this.#protocol.surviveClear(() => this.cache.clear());
+  }
+
+  #tell(ref: number, origin: Origin): void {
+    if (origin === "elsewhere") this.#protocol.enqueue(ref);
+    else this.#protocol.keep(ref);
   }
 
   #forget(ref: number): void {

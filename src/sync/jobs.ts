@@ -6,8 +6,8 @@ import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister } from "../flow/register.ts";
 import type { Job } from "../kit/job.ts";
 import type { KernelPort } from "../netlink/kernel-port.ts";
-import type { Ftfw } from "./ftfw.ts";
-import type { InternalSide } from "./internal.ts";
+import type { CachedInternal } from "./internal.ts";
+import type { Protocol } from "./protocol.ts";
 
 /** Entries of one step. */
 const STEP_ENTRIES = 4096;
@@ -15,10 +15,10 @@ const STEP_ENTRIES = 4096;
 /** Every flow of the internal cache joins the transmit queue, dead ones included. */
 export class SendAll implements Job {
   readonly #cache: FlowCache;
-  readonly #protocol: Ftfw;
+  readonly #protocol: Protocol;
   #bucket = 0;
 
-  constructor(cache: FlowCache, protocol: Ftfw) {
+  constructor(cache: FlowCache, protocol: Protocol) {
     this.#cache = cache;
     this.#protocol = protocol;
     cache.beginScan();
@@ -40,12 +40,17 @@ export class SendAll implements Job {
  */
 export class CatchUp {
   readonly #kernel: KernelPort;
-  readonly #internal: InternalSide;
+  readonly #internal: CachedInternal;
   readonly #external: FlowCache;
   readonly #filter: FlowFilter;
   readonly #flow = new FlowRegister();
 
-  constructor(kernel: KernelPort, internal: InternalSide, external: FlowCache, filter: FlowFilter) {
+  constructor(
+    kernel: KernelPort,
+    internal: CachedInternal,
+    external: FlowCache,
+    filter: FlowFilter,
+  ) {
     this.#kernel = kernel;
     this.#internal = internal;
     this.#external = external;

@@ -44,7 +44,7 @@ describe("a commit of many entries", () => {
     expect(wasHeard).toBe(false);
     expect(node.kernel.isHeard).toBe(true);
     expect(node.kernel.flows.size).toBe(QUIET_COMMIT_ENTRIES);
-    expect(node.engine.internal.cache.active).toBe(QUIET_COMMIT_ENTRIES);
+    expect(node.engine.internalCache!.active).toBe(QUIET_COMMIT_ENTRIES);
     expect(node.engine.protocol.transmitQueue.length).toBe(0);
   });
 
@@ -53,7 +53,7 @@ describe("a commit of many entries", () => {
     const stranger = flowNumber(QUIET_COMMIT_ENTRIES + 7);
     commit(node, () => node.kernel.change("new", stranger));
     expect(node.kernel.flows.has(flowKey(stranger))).toBe(true);
-    expect(node.engine.internal.cache.find(stranger)).not.toBe(0);
+    expect(node.engine.internalCache!.find(stranger)).not.toBe(0);
     expect(node.engine.protocol.transmitQueue.length).toBe(1);
   });
 
@@ -70,7 +70,7 @@ describe("a commit of few entries", () => {
   it("is listened to", () => {
     const node = backup(100);
     commit(node, () => expect(node.kernel.isHeard).toBe(true));
-    expect(node.engine.internal.cache.active).toBe(100);
+    expect(node.engine.internalCache!.active).toBe(100);
     expect(node.engine.protocol.transmitQueue.length).toBe(0);
   });
 });

@@ -8,7 +8,6 @@ import { FlowRegister } from "../flow/register.ts";
 import { decodeWireFlow } from "../flow/wire-table.ts";
 import { swap32 } from "../kit/bytes.ts";
 import type { ExternalSide } from "./external.ts";
-import { type Ftfw, Verdict } from "./ftfw.ts";
 import {
   flagsOf,
   isRanged,
@@ -22,20 +21,21 @@ import {
   VERSION,
   versionOf,
 } from "./message.ts";
+import { type Protocol, Verdict } from "./protocol.ts";
 
 /** Largest datagram. */
 export const DATAGRAM_MAX_BYTES = 65536;
 
 export class Receiver {
   readonly counters = newWireCounters();
-  readonly #protocol: Ftfw;
+  readonly #protocol: Protocol;
   readonly #external: ExternalSide;
   readonly #flow = new FlowRegister();
   /** A message that does not start at a multiple of four is copied here; with room behind for its padding. */
   readonly #aligned = new Int32Array(DATAGRAM_MAX_BYTES / 4 + 4);
   readonly #alignedBytes = new Uint8Array(this.#aligned.buffer);
 
-  constructor(protocol: Ftfw, external: ExternalSide) {
+  constructor(protocol: Protocol, external: ExternalSide) {
     this.#protocol = protocol;
     this.#external = external;
   }

@@ -85,14 +85,14 @@ const anyKernelMessage = fc.oneof(
 /** What must hold whatever was received. */
 function sound(node: Node): void {
   const { engine } = node;
-  expect(engine.internal.cache.entries).toBeLessThanOrEqual(HASH_LIMIT);
+  expect(engine.internalCache!.entries).toBeLessThanOrEqual(HASH_LIMIT);
   expect(engine.externalCache?.entries ?? 0).toBeLessThanOrEqual(HASH_LIMIT);
   const { counters } = engine.receiver;
   const { malformed, ...reasons } = counters;
   expect(Object.values(reasons).reduce((sum, each) => sum + each, 0)).toBe(malformed);
-  expect(engine.internal.cache.active).toBeGreaterThanOrEqual(0);
-  expect(engine.protocol.resendQueue.length).toBeLessThanOrEqual(32);
-  expect(engine.protocol.resendQueue.length).toBe([...engine.protocol.resendList()].length);
+  expect(engine.internalCache!.active).toBeGreaterThanOrEqual(0);
+  expect(engine.protocol.unacknowledged).toBeLessThanOrEqual(32);
+  expect(engine.protocol.unacknowledged).toBe([...engine.protocol.resendList()].length);
 }
 
 describe("an engine", () => {
@@ -103,8 +103,7 @@ describe("an engine", () => {
         (arrivals) => {
           const options = engineOptions({
             hashLimit: HASH_LIMIT,
-            resendQueueSize: 32,
-            window: 3,
+            mode: { kind: "ftfw", window: 3, resendQueueSize: 32 },
             datagramLimit: 200,
             datagramSlots: 2,
             externalCache,
@@ -125,7 +124,7 @@ describe("an engine", () => {
             buildFlow({ v6: false, protocol: 6, has0: 0, has1: 0, words: [1, 2, 3], mirror: true }),
           );
           node.engine.kernelEvent(flow, 0, flow.length, now);
-          expect(node.engine.internal.cache.entries).toBe(1);
+          expect(node.engine.internalCache!.entries).toBe(1);
           let sent = 0;
           node.turn(now, () => {
             sent += 1;

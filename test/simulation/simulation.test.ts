@@ -77,7 +77,11 @@ class Simulation {
     const { network } = this;
     const firstSequence = (this.#firstSequence + Math.floor(network.now / 1000)) | 0;
     const options = engineOptions({
-      window: 20 + Math.floor(this.random() * 50),
+      mode: {
+        kind: "ftfw",
+        window: 20 + Math.floor(this.random() * 50),
+        resendQueueSize: 131_072,
+      },
       hashSeed: this.#seed,
       datagramLimit: 600,
       datagramSlots: 4,
@@ -131,7 +135,7 @@ class Simulation {
 
   /** What is promised of `name`'s flows is at the other node; returns how many keys that were. */
   check(name: string, only?: ReadonlySet<string>): number {
-    const here = contents(this.network.node(name).engine.internal.cache);
+    const here = contents(this.network.node(name).engine.internalCache!);
     const there = contents(this.network.node(name === "A" ? "B" : "A").engine.externalCache!);
     const keys = only ?? new Set([...here.keys(), ...there.keys()]);
     for (const key of keys) {
@@ -164,8 +168,8 @@ class Simulation {
       expect(engine.receiver.counters.malformed, `seed ${this.#seed}`).toBe(0);
       expect(engine.protocol.counters.resendOverflow).toBe(0);
       // Everything was acknowledged: no dead entry is left, and no more control messages than idling needs.
-      expect(engine.internal.cache.active).toBe(engine.internal.cache.entries);
-      expect(engine.protocol.counters.controls).toBeLessThan(10);
+      expect(engine.internalCache!.active).toBe(engine.internalCache!.entries);
+      expect(engine.protocol.controls).toBeLessThan(10);
     }
   }
 

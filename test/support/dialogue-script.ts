@@ -114,8 +114,11 @@ class Script {
   #node(name: string, number: (key: string) => number | undefined): Node {
     const first = number("first") ?? 1;
     const options = engineOptions({
-      window: number("window") ?? 300,
-      resendQueueSize: number("resend") ?? 1000,
+      mode: {
+        kind: "ftfw",
+        window: number("window") ?? 300,
+        resendQueueSize: number("resend") ?? 1000,
+      },
       firstSequence: () => first,
     });
     return new Node(name, options, this.#network.now);
@@ -149,11 +152,11 @@ function obey(node: Node, what: string): void {
 }
 
 function show({ name, engine }: Node): string[] {
-  const { counters, resendQueue } = engine.protocol;
+  const { counters, unacknowledged } = engine.protocol;
   return [
-    ...list(`${name} internal`, engine.internal.cache),
+    ...list(`${name} internal`, engine.internalCache),
     ...list(`${name} external`, engine.externalCache),
-    `${name} counts: lost ${counters.lost}, before ${counters.before}, malformed ${engine.receiver.counters.malformed}, waiting for acknowledgement ${resendQueue.length}`,
+    `${name} counts: lost ${counters.lost}, before ${counters.before}, malformed ${engine.receiver.counters.malformed}, waiting for acknowledgement ${unacknowledged}`,
   ];
 }
 
