@@ -151,7 +151,7 @@ async function commitAll({ b }: BenchPair) {
     what: "the end of the commit",
     timeoutMs: 60_000,
   });
-  await b.cached("internal"); // The answer comes after the events that the commit has caused.
+  await b.waitForCached("internal", commit.entries); // What the commit has caused belongs to its price.
   return { commit, microseconds: cpuMicroseconds(pids) - before };
 }
 

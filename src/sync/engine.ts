@@ -90,6 +90,8 @@ export class Engine {
   readonly #jobs: Job[] = [];
   #flushing: KernelFlush | undefined;
   #purgeAt = 0;
+  /** After a commit that was not listened to. */
+  readonly #catchUp: CatchUp | undefined;
   #isCommitting = false;
   /** The time of the last step of a commit. */
   #now = 0;
@@ -126,6 +128,9 @@ export class Engine {
         new FlowCache({ ...common, mask: WIRE_EVERYTHING, fromKernel: false }),
       );
       this.external = side;
+      this.#catchUp = new CatchUp(kernel, this.#cached, side.cache, options.filter, () =>
+        this.overrun(this.#now),
+      );
       this.commit = new Commit(side.cache, kernel, this.#requests, journal, {
         timeout: options.commitTimeout,
         flowLine: options.flowLine,
@@ -193,7 +198,7 @@ export class Engine {
       this.#purgeAt = 0;
       this.#journal.notice("flushing kernel conntrack table (scheduled)");
       this.#flushKernel();
-      this.internal.clear();
+      this.#clearInternal();
     }
     if (this.#resyncAt !== 0 && now >= this.#resyncAt) {
       this.#resyncAt = 0;
@@ -248,26 +253,14 @@ export class Engine {
       if (!this.#jobs.includes(job)) this.#jobs.push(job);
     };
     commit.start(resume, () => {
-      if (cached !== undefined) this.#catchUp(cached, done);
-      else this.#committed(done);
+      this.#isCommitting = false;
+      if (cached !== undefined) {
+        this.#kernel.hearNew(true);
+        this.#catchUp?.start(Math.floor(this.#now / 1000));
+      }
+      done();
     });
     resume();
-  }
-
-  #committed(done: () => void): void {
-    this.#isCommitting = false;
-    done();
-  }
-
-  /** New flows are heard of again; those of the meantime are read from the table. */
-  #catchUp(internal: CachedInternal, done: () => void): void {
-    this.#kernel.hearNew(true);
-    const external = this.externalCache!;
-    const job = new CatchUp(this.#kernel, internal, external, this.#options.filter);
-    job.start(Math.floor(this.#now / 1000), (errno) => {
-      if (errno !== 0) this.overrun(this.#now);
-      this.#committed(done);
-    });
   }
 
   /** `-f`, `-f internal`, `-f external`. */
@@ -279,9 +272,12 @@ export class Engine {
     this.#journal.notice(what === "all" ? "flushing caches" : `flushing ${what} cache`);
     if (what !== "external") {
       this.#purgeAt = 0;
-      this.internal.clear();
+      this.#clearInternal();
     }
-    if (what !== "internal") this.externalCache?.clear();
+    if (what !== "internal") {
+      this.#catchUp?.tellAll();
+      this.externalCache?.clear();
+    }
   }
 
   /** `-F`: delete the kernel's flows that pass the filter; the peer keeps its own. */
@@ -300,6 +296,7 @@ export class Engine {
   /** `-B`, and the answer to a peer's resync request: every internal flow goes out. */
   sendAll(): void {
     this.#journal.notice("sending bulk update");
+    this.#catchUp?.tellAll();
     if (this.#cached !== undefined) {
       this.#jobs.push(new SendAll(this.#cached.cache, this.protocol));
     }
@@ -309,6 +306,11 @@ export class Engine {
   requestResync(): void {
     this.#journal.notice("resync requested");
     this.protocol.requestResync();
+  }
+
+  #clearInternal(): void {
+    this.#catchUp?.cancel();
+    this.internal.clear();
   }
 
   #flushKernel(): void {

@@ -43,32 +43,70 @@ export class CatchUp {
   readonly #internal: CachedInternal;
   readonly #external: FlowCache;
   readonly #filter: FlowFilter;
+  readonly #onFailure: () => void;
   readonly #flow = new FlowRegister();
+  #isReading = false;
+  #isWanted = false;
+  /** The table that is being read may lack what came after `start`. */
+  #isStale = false;
+  #tellsAll = false;
+  /** Seconds. */
+  #now = 0;
 
+  /** `onFailure`: the kernel broke the table off. */
   constructor(
     kernel: KernelPort,
     internal: CachedInternal,
     external: FlowCache,
     filter: FlowFilter,
+    onFailure: () => void,
   ) {
     this.#kernel = kernel;
     this.#internal = internal;
     this.#external = external;
     this.#filter = filter;
+    this.#onFailure = onFailure;
   }
 
-  /** `now` in seconds. `done` gets the errno that broke the table off, or 0. */
-  start(now: number, done: (errno: number) => void): void {
-    const flow = this.#flow;
-    const isAsked = this.#kernel.dump("catch-up", {
-      onEntry: (bytes, at, end) => {
-        if (!decodeKernelFlow(flow, bytes, at, end) || !this.#filter(flow)) return;
-        if (this.#internal.cache.find(flow) !== NULL_REF) return;
-        const isCommitted = this.#external.find(flow) !== NULL_REF;
-        this.#internal.created(flow, isCommitted ? "silent" : "elsewhere", now);
+  /** Read the table, at the time `now` in seconds. */
+  start(now: number): void {
+    this.#now = now;
+    this.#isWanted = true;
+    this.#tellsAll = false;
+    if (this.#isReading) this.#isStale = true;
+    else this.#read();
+  }
+
+  /** What is not known yet need not be: the internal cache was emptied. */
+  cancel(): void {
+    this.#isWanted = false;
+  }
+
+  /** The peer asks for everything, or the committed flows are forgotten: from here on each flow is told. */
+  tellAll(): void {
+    this.#tellsAll = true;
+  }
+
+  #read(): void {
+    this.#isStale = false;
+    this.#isReading = true;
+    this.#kernel.dump("catch-up", {
+      onEntry: (bytes, at, end) => this.#add(bytes, at, end),
+      onDone: (errno) => {
+        this.#isReading = false;
+        if (!this.#isWanted) return;
+        if (this.#isStale) this.#read();
+        else if (errno !== 0) this.#onFailure();
       },
-      onDone: done,
     });
-    if (!isAsked) done(0);
+  }
+
+  #add(bytes: Uint8Array, at: number, end: number): void {
+    if (!this.#isWanted) return;
+    const flow = this.#flow;
+    if (!decodeKernelFlow(flow, bytes, at, end) || !this.#filter(flow)) return;
+    if (this.#internal.cache.find(flow) !== NULL_REF) return;
+    const isOurs = !this.#tellsAll && this.#external.find(flow) !== NULL_REF;
+    this.#internal.created(flow, isOurs ? "silent" : "elsewhere", this.#now);
   }
 }

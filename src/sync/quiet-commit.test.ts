@@ -16,22 +16,31 @@ function backup(count: number) {
   const engine = new Engine(engineOptions(), kernel, new RecordingJournal(), NOW);
   Object.assign(engine.ports, PORTS);
   for (let i = 0; i < count; i++) engine.external.apply(MessageType.CT_NEW, flowNumber(i), 5);
-  return { kernel, engine };
+  const pump = () => kernel.pump((bytes) => engine.kernelEvent(bytes, 0, bytes.length, NOW));
+  return { kernel, engine, pump };
 }
 
-function commit({ kernel, engine }: ReturnType<typeof backup>, meanwhile: () => void) {
+/** Commits and catches up; `meanwhile` runs after the first step, `afterwards` at the answer. */
+function commit(
+  { kernel, engine, pump }: ReturnType<typeof backup>,
+  meanwhile: () => void,
+  afterwards = () => {},
+) {
   let isDone = false;
   engine.startCommit("committing conntrack cache", () => {
     isDone = true;
   });
   engine.step(NOW);
   meanwhile();
-  const pump = () => kernel.pump((bytes) => engine.kernelEvent(bytes, 0, bytes.length, NOW));
   while (!isDone) {
+    engine.step(NOW);
+    kernel.settle();
+  }
+  afterwards();
+  while (engine.busy || kernel.waiting) {
     engine.step(NOW);
     pump();
   }
-  pump();
 }
 
 describe("a commit of many entries", () => {
@@ -57,12 +66,46 @@ describe("a commit of many entries", () => {
     expect(node.engine.protocol.transmitQueue.length).toBe(1);
   });
 
-  it("refuses to empty the external cache until it has caught up", () => {
+  it("answers before it has caught up, and a flush then has nothing to catch up with", () => {
     const node = backup(QUIET_COMMIT_ENTRIES);
-    commit(node, () => node.engine.flush("external"));
-    expect(node.engine.externalCache!.active).toBe(QUIET_COMMIT_ENTRIES);
-    node.engine.flush("external");
+    commit(
+      node,
+      () => {},
+      () => node.engine.flush("all"),
+    );
+    expect(node.engine.internalCache!.active).toBe(0);
     expect(node.engine.externalCache!.active).toBe(0);
+  });
+
+  it("tells the peer of every flow when a bulk update is asked for before it has caught up", () => {
+    const node = backup(QUIET_COMMIT_ENTRIES);
+    commit(
+      node,
+      () => {},
+      () => node.engine.sendAll(),
+    );
+    expect(node.engine.protocol.transmitQueue.length).toBe(QUIET_COMMIT_ENTRIES);
+  });
+
+  it("reads the table again when a second commit ends before the first was caught up with", () => {
+    const node = backup(QUIET_COMMIT_ENTRIES);
+    const stranger = flowNumber(QUIET_COMMIT_ENTRIES + 7);
+    commit(
+      node,
+      () => {},
+      () => {
+        node.engine.startCommit("again", () => {});
+        node.engine.step(NOW);
+        node.kernel.settle();
+        node.kernel.change("new", stranger);
+      },
+    );
+    for (let i = 0; i < 100; i++) {
+      node.engine.step(NOW);
+      node.pump();
+    }
+    expect(node.engine.internalCache!.find(stranger)).not.toBe(0);
+    expect(node.engine.internalCache!.active).toBe(QUIET_COMMIT_ENTRIES + 1);
   });
 });
 
