@@ -13,63 +13,18 @@ import {
   hasPorts,
   IPPROTO_ICMP,
   isIcmp,
+  MASTER_TUPLE,
+  ORIG_TUPLE,
+  REPLY_TUPLE,
+  type Register,
+  type TupleWords,
   W,
 } from "./register.ts";
 
 /** Upper bound of one request with every attribute, in bytes. */
 export const KERNEL_FLOW_MAX_BYTES = 1536;
 
-interface TupleWords {
-  readonly type: number;
-  readonly src: number;
-  readonly dst: number;
-  readonly l4Src: number;
-  readonly l4Dst: number;
-  readonly protocol: number;
-  readonly family: number;
-  readonly zone: number;
-  readonly hasZone: number;
-  readonly hasL4: number;
-}
-
-export const ORIG_TUPLE: TupleWords = {
-  type: 1,
-  src: W.origSrc,
-  dst: W.origDst,
-  l4Src: W.origL4Src,
-  l4Dst: W.origL4Dst,
-  protocol: W.protocol,
-  family: W.family,
-  zone: W.zoneOrig,
-  hasZone: Has0.zoneOrig,
-  hasL4: Has0.origL4,
-};
-const REPLY_TUPLE: TupleWords = {
-  type: 2,
-  src: W.replySrc,
-  dst: W.replyDst,
-  l4Src: W.replyL4Src,
-  l4Dst: W.replyL4Dst,
-  protocol: W.protocol,
-  family: W.family,
-  zone: W.zoneReply,
-  hasZone: Has0.zoneReply,
-  hasL4: Has0.replyL4,
-};
-const MASTER_TUPLE: TupleWords = {
-  type: 14,
-  src: W.masterSrc,
-  dst: W.masterDst,
-  l4Src: W.masterL4Src,
-  l4Dst: W.masterL4Dst,
-  protocol: W.masterProtocol,
-  family: W.masterFamily,
-  zone: 0,
-  hasZone: 0,
-  hasL4: Has0.masterL4,
-};
-
-export function encodeTuple(w: MessageWriter, r: FlowRegister, t: TupleWords): void {
+export function encodeTuple(w: MessageWriter, r: Register, t: TupleWords): void {
   const { words } = r;
   const v4 = words[t.family] === AF_INET;
   const tuple = w.beginNest(t.type);

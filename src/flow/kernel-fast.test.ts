@@ -2,26 +2,19 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { anyFlowSeed, buildFlow } from "../../test/support/flows.ts";
 import { MessageWriter } from "../netlink/message.ts";
-import { encodeTuple, ORIG_TUPLE } from "./kernel-encode.ts";
+import { encodeTuple } from "./kernel-encode.ts";
 import { decodeUsualTuple } from "./kernel-fast.ts";
-import { decodeAttributes, tupleTables } from "./kernel-table.ts";
-import { FlowRegister, Has0, hasPorts, W } from "./register.ts";
+import { decodeAttributes } from "./kernel-rows.ts";
+import { tupleTables } from "./kernel-table.ts";
+import { FlowRegister, Has0, hasPorts, ORIG_TUPLE, W } from "./register.ts";
 
-const target = {
-  src: W.origSrc,
-  dst: W.origDst,
-  l4Src: W.origL4Src,
-  l4Dst: W.origL4Dst,
-  has: Has0.orig,
-  hasL4: Has0.origL4,
-};
 const HEADER = 4;
 
 /** The register after each way, and whether the fast one was taken. */
 function both(bytes: Uint8Array, end: number) {
   const fast = new FlowRegister();
   const slow = new FlowRegister();
-  const taken = decodeUsualTuple(fast, bytes, HEADER, end - HEADER, target);
+  const taken = decodeUsualTuple(fast, bytes, HEADER, end - HEADER, ORIG_TUPLE);
   const read = decodeAttributes(tupleTables.orig, slow, bytes, HEADER, end);
   return { fast, slow, taken, read };
 }

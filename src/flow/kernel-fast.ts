@@ -5,7 +5,7 @@
  * anything that looks different is left to the table, and a test compares the two.
  */
 import { readBe16, readI32 } from "../netlink/message.ts";
-import { AF_INET, AF_INET6, type FlowRegister, hasPorts, W } from "./register.ts";
+import { AF_INET, AF_INET6, hasPorts, type Register, type TupleWords, W } from "./register.ts";
 
 /** Attribute headers as words: length in the low half, type (and the nested bit) in the high half. */
 const IP_NEST_V4 = 0x80010014 | 0;
@@ -22,23 +22,13 @@ const PROTO_BYTES = 28;
 const V4_BYTES = 20 + PROTO_BYTES;
 const V6_BYTES = 44 + PROTO_BYTES;
 
-/** Where a tuple's parts go. */
-export interface TupleTarget {
-  readonly src: number;
-  readonly dst: number;
-  readonly l4Src: number;
-  readonly l4Dst: number;
-  readonly has: number;
-  readonly hasL4: number;
-}
-
 /** Read the payload of a tuple nest; false, with nothing written, when it is not of the usual shape. */
 export function decodeUsualTuple(
-  r: FlowRegister,
+  r: Register,
   b: Uint8Array,
   at: number,
   size: number,
-  t: TupleTarget,
+  t: TupleWords,
 ): boolean {
   const words = r.words;
   if (size === V4_BYTES) {
@@ -46,7 +36,7 @@ export function decodeUsualTuple(
     if (readI32(b, at + 12) !== V4_DST || !usualPorts(words, b, at + 20, t)) return false;
     words[t.src] = readI32(b, at + 8);
     words[t.dst] = readI32(b, at + 16);
-    words[W.family] = AF_INET;
+    words[t.family] = AF_INET;
   } else if (size === V6_BYTES) {
     if (readI32(b, at) !== IP_NEST_V6 || readI32(b, at + 4) !== V6_SRC) return false;
     if (readI32(b, at + 24) !== V6_DST || !usualPorts(words, b, at + 44, t)) return false;
@@ -54,7 +44,7 @@ export function decodeUsualTuple(
       words[t.src + i] = readI32(b, at + 8 + i * 4);
       words[t.dst + i] = readI32(b, at + 28 + i * 4);
     }
-    words[W.family] = AF_INET6;
+    words[t.family] = AF_INET6;
   } else {
     return false;
   }
@@ -62,12 +52,12 @@ export function decodeUsualTuple(
   return true;
 }
 
-function usualPorts(words: Uint32Array, b: Uint8Array, at: number, t: TupleTarget): boolean {
+function usualPorts(words: Uint32Array, b: Uint8Array, at: number, t: TupleWords): boolean {
   if (readI32(b, at) !== PROTO_NEST || readI32(b, at + 4) !== PROTO_NUM) return false;
   if (readI32(b, at + 12) !== SRC_PORT || readI32(b, at + 20) !== DST_PORT) return false;
   const protocol = b[at + 8]!;
   if (!hasPorts(protocol)) return false;
-  words[W.protocol] = protocol;
+  words[t.protocol] = protocol;
   words[t.l4Src] = readBe16(b, at + 16);
   words[t.l4Dst] = readBe16(b, at + 24);
   return true;

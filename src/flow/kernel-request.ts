@@ -15,9 +15,18 @@ import {
   NLM_F_REQUEST,
 } from "../netlink/message.ts";
 import { icmpReplyType } from "./icmp.ts";
-import { encodeKernelFlow, encodeTuple, ORIG_TUPLE } from "./kernel-encode.ts";
+import { encodeKernelFlow, encodeTuple } from "./kernel-encode.ts";
 import { mirrorTuple } from "./nat.ts";
-import { FlowRegister, Has0, Has1, hasPorts, IPPROTO_TCP, Status, W } from "./register.ts";
+import {
+  FlowRegister,
+  Has0,
+  Has1,
+  hasPorts,
+  IPPROTO_TCP,
+  ORIG_TUPLE,
+  Status,
+  W,
+} from "./register.ts";
 
 /** TCP flags that the kernel keeps per direction (`IP_CT_TCP_FLAG_*`). */
 const WINDOW_SCALE = 0x01;

@@ -6,12 +6,23 @@
  *
  * Source: linux/netfilter/nfnetlink_conntrack.h, checked against Linux 6.18; doc/flow.md.
  */
-import { align4 } from "../kit/bytes.ts";
-import { NLA_TYPE_MASK, readBe16, readBe32, readI32, readU16 } from "../netlink/message.ts";
+import { readI32, readU16 } from "../netlink/message.ts";
 import { decodeUsualTuple } from "./kernel-fast.ts";
 import {
-  AF_INET,
-  AF_INET6,
+  be16,
+  be32,
+  be64,
+  decodeAttributes,
+  nest,
+  type Row,
+  row,
+  type Table,
+  table,
+  text,
+  tupleTable,
+  u8,
+} from "./kernel-rows.ts";
+import {
   type FlowRegister,
   Has0,
   Has1,
@@ -20,196 +31,13 @@ import {
   hasPorts,
   isIcmp,
   LABEL_MAX_WORDS,
+  MASTER_TUPLE,
+  ORIG_TUPLE,
+  REPLY_TUPLE,
   SECCTX_MAX_BYTES,
+  type TupleWords,
   W,
 } from "./register.ts";
-
-/** Reads `size` payload bytes at `at`; false means malformed. */
-type Decode = (r: FlowRegister, b: Uint8Array, at: number, size: number) => boolean;
-
-interface Row {
-  readonly type: number;
-  readonly name: string;
-  readonly decode: Decode;
-}
-
-/** Rows by attribute type, for a look-up without a search. */
-type Table = readonly (Row | undefined)[];
-
-function table(rows: readonly Row[]): Table {
-  const byType: (Row | undefined)[] = [];
-  for (const row of rows) byType[row.type] = row;
-  return Array.from(byType);
-}
-
-function row(type: number, name: string, decode: Decode): Row {
-  return { type, name, decode };
-}
-
-function u8(type: number, name: string, word: number, has0: number): Row {
-  return row(type, name, (r, b, at, size) => {
-    if (size < 1) return false;
-    r.words[word] = b[at]!;
-    r.words[W.has0]! |= has0;
-    return true;
-  });
-}
-
-function be16(type: number, name: string, word: number, has0: number): Row {
-  return row(type, name, (r, b, at, size) => {
-    if (size < 2) return false;
-    r.words[word] = readBe16(b, at);
-    r.words[W.has0]! |= has0;
-    return true;
-  });
-}
-
-function be32(type: number, name: string, word: number, has0: number, has1 = 0): Row {
-  return row(type, name, (r, b, at, size) => {
-    if (size < 4) return false;
-    r.words[word] = readBe32(b, at);
-    r.words[W.has0]! |= has0;
-    r.words[W.has1]! |= has1;
-    return true;
-  });
-}
-
-/** Low word at `word`, high word behind it. */
-function be64(type: number, name: string, word: number, has0: number, has1: number): Row {
-  return row(type, name, (r, b, at, size) => {
-    if (size < 8) return false;
-    r.words[word + 1] = readBe32(b, at);
-    r.words[word] = readBe32(b, at + 4);
-    r.words[W.has0]! |= has0;
-    r.words[W.has1]! |= has1;
-    return true;
-  });
-}
-
-function address(type: number, name: string, word: number, size: 4 | 16, family: number): Row {
-  return row(type, name, (r, b, at, length) => {
-    if (length < size) return false;
-    for (let i = 0; i < size; i += 4) r.words[word + (i >> 2)] = readI32(b, at + i);
-    r.words[W.family] = family;
-    return true;
-  });
-}
-
-function nest(type: number, name: string, rows: Table, has0 = 0, has1 = 0): Row {
-  return row(type, name, (r, b, at, size) => {
-    r.words[W.has0]! |= has0;
-    r.words[W.has1]! |= has1;
-    return decodeAttributes(rows, r, b, at, at + size);
-  });
-}
-
-/** Walk attributes between `at` and `end`. */
-export function decodeAttributes(
-  rows: Table,
-  r: FlowRegister,
-  b: Uint8Array,
-  at: number,
-  end: number,
-): boolean {
-  let here = at;
-  while (here + 4 <= end) {
-    const size = readU16(b, here);
-    if (size < 4 || here + size > end) return false;
-    const known = rows[readU16(b, here + 2) & NLA_TYPE_MASK];
-    if (known !== undefined && !known.decode(r, b, here + 4, size - 4)) return false;
-    here += align4(size);
-  }
-  return true;
-}
-
-interface TupleWords {
-  readonly src: number;
-  readonly dst: number;
-  readonly l4Src: number;
-  readonly l4Dst: number;
-  readonly protocol: number;
-  readonly has: number;
-  readonly hasL4: number;
-}
-
-/** ICMP type and code share the word of the destination port: `type << 8 | code`. */
-function icmpPart(type: number, name: string, t: TupleWords, shift: 0 | 8): Row {
-  return row(type, name, (r, b, at, size) => {
-    if (size < 1) return false;
-    const keep = r.words[t.l4Dst]! & (shift === 8 ? 0x00ff : 0xff00);
-    r.words[t.l4Dst] = keep | (b[at]! << shift);
-    r.words[W.has0]! |= t.hasL4;
-    return true;
-  });
-}
-
-function tupleTable(t: TupleWords, family: number, zone: number, hasZone: number): Table {
-  const ip = table([
-    address(1, "CTA_IP_V4_SRC", t.src, 4, AF_INET),
-    address(2, "CTA_IP_V4_DST", t.dst, 4, AF_INET),
-    address(3, "CTA_IP_V6_SRC", t.src, 16, AF_INET6),
-    address(4, "CTA_IP_V6_DST", t.dst, 16, AF_INET6),
-  ]);
-  const proto = table([
-    u8(1, "CTA_PROTO_NUM", t.protocol, t.has),
-    be16(2, "CTA_PROTO_SRC_PORT", t.l4Src, t.hasL4),
-    be16(3, "CTA_PROTO_DST_PORT", t.l4Dst, t.hasL4),
-    be16(4, "CTA_PROTO_ICMP_ID", t.l4Src, t.hasL4),
-    icmpPart(5, "CTA_PROTO_ICMP_TYPE", t, 8),
-    icmpPart(6, "CTA_PROTO_ICMP_CODE", t, 0),
-    be16(7, "CTA_PROTO_ICMPV6_ID", t.l4Src, t.hasL4),
-    icmpPart(8, "CTA_PROTO_ICMPV6_TYPE", t, 8),
-    icmpPart(9, "CTA_PROTO_ICMPV6_CODE", t, 0),
-  ]);
-  const rows = [nest(1, "CTA_TUPLE_IP", ip), nest(2, "CTA_TUPLE_PROTO", proto)];
-  if (hasZone !== 0) rows.push(be16(3, "CTA_TUPLE_ZONE", zone, hasZone));
-  // The address rows note the family of the flow; that of a master tuple is a field of its own.
-  if (family !== W.family) return wrapMaster(rows, family);
-  return table(rows);
-}
-
-function wrapMaster(rows: readonly Row[], family: number): Table {
-  return table(
-    rows.map((inner) =>
-      row(inner.type, inner.name, (r, b, at, size) => {
-        const own = r.words[W.family]!;
-        r.words[W.family] = r.words[family]!;
-        const ok = inner.decode(r, b, at, size);
-        r.words[family] = r.words[W.family]!;
-        r.words[W.family] = own;
-        return ok;
-      }),
-    ),
-  );
-}
-
-const ORIG: TupleWords = {
-  src: W.origSrc,
-  dst: W.origDst,
-  l4Src: W.origL4Src,
-  l4Dst: W.origL4Dst,
-  protocol: W.protocol,
-  has: Has0.orig,
-  hasL4: Has0.origL4,
-};
-const REPLY: TupleWords = {
-  src: W.replySrc,
-  dst: W.replyDst,
-  l4Src: W.replyL4Src,
-  l4Dst: W.replyL4Dst,
-  protocol: W.protocol,
-  has: Has0.reply,
-  hasL4: Has0.replyL4,
-};
-const MASTER: TupleWords = {
-  src: W.masterSrc,
-  dst: W.masterDst,
-  l4Src: W.masterL4Src,
-  l4Dst: W.masterL4Dst,
-  protocol: W.masterProtocol,
-  has: Has0.master,
-  hasL4: Has0.masterL4,
-};
 
 const tcp = table([
   u8(1, "CTA_PROTOINFO_TCP_STATE", W.tcpState, Has0.tcpState),
@@ -267,30 +95,6 @@ function sequence(type: number, name: string, word: number, has0: number): Row {
   return nest(type, name, rows);
 }
 
-/** Bytes up to the first NUL, cut at `max`; the length goes to `lengthWord`. */
-function text(
-  type: number,
-  name: string,
-  word: number,
-  lengthWord: number,
-  max: number,
-  has0: number,
-  has1: number,
-): Row {
-  return row(type, name, (r, b, at, size) => {
-    let length = 0;
-    while (length < size && length < max && b[at + length] !== 0) {
-      r.bytes[word * 4 + length] = b[at + length]!;
-      length += 1;
-    }
-    if (length === 0) return true;
-    r.words[lengthWord] = length;
-    r.words[W.has0]! |= has0;
-    r.words[W.has1]! |= has1;
-    return true;
-  });
-}
-
 const help = table([
   text(1, "CTA_HELP_NAME", W.helper, W.helperLength, HELPER_MAX_BYTES, Has0.helper, 0),
   row(2, "CTA_HELP_INFO", (r, b, at, size) => {
@@ -341,8 +145,8 @@ function natAddress(type: number, name: string, word: number, size: 4 | 16, has0
   });
 }
 
-const origTable = tupleTable(ORIG, W.family, W.zoneOrig, Has0.zoneOrig);
-const replyTable = tupleTable(REPLY, W.family, W.zoneReply, Has0.zoneReply);
+const origTable = tupleTable(ORIG_TUPLE);
+const replyTable = tupleTable(REPLY_TUPLE);
 
 function tuple(type: number, name: string, target: TupleWords, rows: Table): Row {
   return row(
@@ -361,8 +165,8 @@ export const tupleTables: { readonly orig: Table; readonly reply: Table } = {
 
 /** Every CTA_* attribute of an entry. */
 export const kernelTable: Table = table([
-  tuple(1, "CTA_TUPLE_ORIG", ORIG, origTable),
-  tuple(2, "CTA_TUPLE_REPLY", REPLY, replyTable),
+  tuple(1, "CTA_TUPLE_ORIG", ORIG_TUPLE, origTable),
+  tuple(2, "CTA_TUPLE_REPLY", REPLY_TUPLE, replyTable),
   be32(3, "CTA_STATUS", W.status, Has0.status),
   nest(4, "CTA_PROTOINFO", protoinfo),
   nest(5, "CTA_HELP", help),
@@ -374,7 +178,7 @@ export const kernelTable: Table = table([
   be32(11, "CTA_USE", W.use, 0, Has1.use),
   be32(12, "CTA_ID", W.id, 0, Has1.id),
   nat(13, "CTA_NAT_DST", W.dnat, W.dnatPort, Has0.dnat, Has0.dnatPort),
-  nest(14, "CTA_TUPLE_MASTER", tupleTable(MASTER, W.masterFamily, 0, 0)),
+  nest(14, "CTA_TUPLE_MASTER", tupleTable(MASTER_TUPLE)),
   sequence(15, "CTA_SEQ_ADJ_ORIG", W.seqOrigPosition, Has0.seqOrig),
   sequence(16, "CTA_SEQ_ADJ_REPLY", W.seqReplyPosition, Has0.seqReply),
   be32(17, "CTA_SECMARK", W.secmark, 0, Has1.secmark),

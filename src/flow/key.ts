@@ -6,7 +6,7 @@
  */
 import { swap16 } from "../kit/bytes.ts";
 import { AF_INET, type FlowRegister, Has0, isIcmp, W } from "./register.ts";
-import { hasWirePorts } from "./wire-table.ts";
+import { hasWirePorts } from "./wire-rows.ts";
 
 function mix(hash: number, word: number): number {
   const h = Math.imul(hash ^ word, 0x9e3779b1);

@@ -19,10 +19,10 @@ import {
   IPPROTO_UDPLITE,
   W,
 } from "./register.ts";
+import { hasWirePorts } from "./wire-rows.ts";
 import {
   decodeWireFlow,
   encodeWireFlow,
-  hasWirePorts,
   WIRE_FLOW_MAX_WORDS,
   WIRE_HELPER_MAX_BYTES,
 } from "./wire-table.ts";

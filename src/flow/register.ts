@@ -200,8 +200,72 @@ export const Status = {
   HW_OFFLOAD: 0x8000,
 } as const;
 
+/** A block of words: presence bits in the first two, the fields of a flow or an expectation behind. */
+export interface Register {
+  readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
+/** Where a tuple lies in a register: word offsets. */
+export interface TupleWords {
+  /** Its attribute in a kernel message. */
+  readonly type: number;
+  readonly src: number;
+  readonly dst: number;
+  readonly l4Src: number;
+  readonly l4Dst: number;
+  readonly protocol: number;
+  readonly family: number;
+  readonly zone: number;
+  /** 0: the tuple has no zone of its own. */
+  readonly hasZone: number;
+  /** Presence bits, of the first word: addresses and protocol, and the l4 part. */
+  readonly has: number;
+  readonly hasL4: number;
+}
+
+export const ORIG_TUPLE: TupleWords = {
+  type: 1,
+  src: W.origSrc,
+  dst: W.origDst,
+  l4Src: W.origL4Src,
+  l4Dst: W.origL4Dst,
+  protocol: W.protocol,
+  family: W.family,
+  zone: W.zoneOrig,
+  hasZone: Has0.zoneOrig,
+  has: Has0.orig,
+  hasL4: Has0.origL4,
+};
+export const REPLY_TUPLE: TupleWords = {
+  type: 2,
+  src: W.replySrc,
+  dst: W.replyDst,
+  l4Src: W.replyL4Src,
+  l4Dst: W.replyL4Dst,
+  protocol: W.protocol,
+  family: W.family,
+  zone: W.zoneReply,
+  hasZone: Has0.zoneReply,
+  has: Has0.reply,
+  hasL4: Has0.replyL4,
+};
+export const MASTER_TUPLE: TupleWords = {
+  type: 14,
+  src: W.masterSrc,
+  dst: W.masterDst,
+  l4Src: W.masterL4Src,
+  l4Dst: W.masterL4Dst,
+  protocol: W.masterProtocol,
+  family: W.masterFamily,
+  zone: 0,
+  hasZone: 0,
+  has: Has0.master,
+  hasL4: Has0.masterL4,
+};
+
 /** One unpacked flow. `words` and `bytes` are two views of the same memory. */
-export class FlowRegister {
+export class FlowRegister implements Register {
   readonly words: Uint32Array;
   readonly bytes: Uint8Array;
 

@@ -1,9 +1,7 @@
 /**
  * The attributes of a flow on the replication wire, one row each, both ways.
  *
- * Order of rows is order on the wire. An attribute is `length (BE16), id (BE16), value, zero padding`;
- * the length leaves the padding out. Everything is written and read as whole 32-bit words, so both
- * ends must be aligned to four: the receive path copies a message that is not.
+ * Order of rows is order on the wire.
  *
  * The same bytes are what a cache stores (pack.ts): sending a cached flow is a copy.
  *
@@ -15,139 +13,29 @@ import {
   AF_INET6,
   type FlowRegister,
   Has0,
-  IPPROTO_DCCP,
-  IPPROTO_SCTP,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
   isIcmp,
   LABEL_MAX_WORDS,
+  type Register,
   W,
 } from "./register.ts";
+import {
+  addressPair,
+  be32,
+  decodeRows,
+  hasWirePorts,
+  header,
+  name,
+  portPair,
+  row,
+  rowsById,
+  u8,
+  type WireRow,
+} from "./wire-rows.ts";
 
-export const NTA_MAX_ID = 32;
 /** Longest helper name that a receiver of the reference takes: its limit of 16 counts the header and the NUL. */
 export const WIRE_HELPER_MAX_BYTES = 11;
 /** Longest label attribute that the reference's parser lets pass, header included. */
 const WIRE_LABELS_MAX_BYTES = 1028;
-
-/** Appends the attribute at word `at` and returns the end. `r` is the register's words. */
-type Encode = (r: Uint32Array, out: Int32Array, at: number) => number;
-/** Reads the value at word `at`; `size` is its length in bytes. False means malformed. */
-type Decode = (register: FlowRegister, words: Int32Array, at: number, size: number) => boolean;
-
-export interface WireRow {
-  readonly id: number;
-  readonly name: string;
-  /** Length of the attribute with its header, without padding; the maximum where it varies. */
-  readonly length: number;
-  readonly varies: boolean;
-  /** Presence bits of `has0` that must all be set for the attribute to be sent. */
-  readonly needs: number;
-  readonly encode: Encode;
-  readonly decode: Decode;
-}
-
-/** The header word of an attribute, as it lies in memory on a little-endian host. */
-function header(length: number, id: number): number {
-  return swap16(length) | (swap16(id) << 16);
-}
-
-function row(
-  id: number,
-  name: string,
-  length: number,
-  needs: number,
-  encode: Encode,
-  decode: Decode,
-  varies = false,
-): WireRow {
-  return { id, name, length, varies, needs, encode, decode };
-}
-
-function u8(
-  id: number,
-  name: string,
-  word: number,
-  needs: number,
-  only?: (r: Uint32Array) => boolean,
-) {
-  const head = header(5, id);
-  return row(
-    id,
-    name,
-    5,
-    needs,
-    (r, out, at) => {
-      if (only !== undefined && !only(r)) return at;
-      out[at] = head;
-      out[at + 1] = r[word]! & 0xff;
-      return at + 2;
-    },
-    (register, words, at) => {
-      register.words[word] = words[at]! & 0xff;
-      register.words[W.has0]! |= needs;
-      return true;
-    },
-  );
-}
-
-function be32(id: number, name: string, word: number, needs: number, has = needs): WireRow {
-  const head = header(8, id);
-  return row(
-    id,
-    name,
-    8,
-    needs,
-    (r, out, at) => {
-      out[at] = head;
-      out[at + 1] = swap32(r[word]!);
-      return at + 2;
-    },
-    (register, words, at) => {
-      register.words[word] = swap32(words[at]!);
-      register.words[W.has0]! |= has;
-      return true;
-    },
-  );
-}
-
-/** Source and destination address together; sets the family it is named after. */
-function addressPair(
-  id: number,
-  name: string,
-  family: number,
-  at: { readonly family: number; readonly src: number; readonly dst: number },
-  needs: number,
-): WireRow {
-  const words = family === AF_INET ? 1 : 4;
-  const head = header(4 + words * 8, id);
-  return row(
-    id,
-    name,
-    4 + words * 8,
-    needs,
-    (r, out, to) => {
-      if (r[at.family] !== family) return to;
-      out[to] = head;
-      for (let i = 0; i < words; i++) {
-        out[to + 1 + i] = r[at.src + i]!;
-        out[to + 1 + words + i] = r[at.dst + i]!;
-      }
-      return to + 1 + words * 2;
-    },
-    (register, source, from) => {
-      // Both families in one message would mix their bytes: refused.
-      const seen = register.words[at.family]!;
-      if (seen !== 0 && seen !== family) return false;
-      register.words[at.family] = family;
-      for (let i = 0; i < words; i++) {
-        register.words[at.src + i] = source[from + i]!;
-        register.words[at.dst + i] = source[from + words + i]!;
-      }
-      return true;
-    },
-  );
-}
 
 /** One translated address. */
 function natAddress(
@@ -206,37 +94,6 @@ function reversed16(
   );
 }
 
-function portPair(
-  id: number,
-  name: string,
-  src: number,
-  dst: number,
-  needs: number,
-  has: number,
-  only?: (r: Uint32Array) => boolean,
-): WireRow {
-  const head = header(8, id);
-  return row(
-    id,
-    name,
-    8,
-    needs,
-    (r, out, at) => {
-      if (only !== undefined && !only(r)) return at;
-      out[at] = head;
-      out[at + 1] = swap16(r[src]!) | (swap16(r[dst]!) << 16);
-      return at + 2;
-    },
-    (register, words, at) => {
-      const pair = words[at]!;
-      register.words[src] = swap16(pair);
-      register.words[dst] = swap16(pair >>> 16);
-      register.words[W.has0]! |= has;
-      return true;
-    },
-  );
-}
-
 /** ICMP type and code are the two bytes of the destination-port word. */
 function icmpByte(id: number, name: string, shift: 0 | 8): WireRow {
   const head = header(5, id);
@@ -260,16 +117,6 @@ function icmpByte(id: number, name: string, shift: 0 | 8): WireRow {
   );
 }
 
-/** Whether the wire carries the protocol's ports. GRE keys and UDP-Lite ports have no attribute. */
-export function hasWirePorts(protocol: number): boolean {
-  return (
-    protocol === IPPROTO_TCP ||
-    protocol === IPPROTO_UDP ||
-    protocol === IPPROTO_SCTP ||
-    protocol === IPPROTO_DCCP
-  );
-}
-
 const FLOW = { family: W.family, src: W.origSrc, dst: W.origDst };
 const MASTER = { family: W.masterFamily, src: W.masterSrc, dst: W.masterDst };
 
@@ -290,48 +137,12 @@ const natSequence: WireRow = row(
   },
 );
 
-const helperBytes = new WeakMap<ArrayBufferLike, Uint8Array>();
-
-/** A byte view of a word array, made once for each buffer. */
-function bytesOf(words: Int32Array | Uint32Array): Uint8Array {
-  let view = helperBytes.get(words.buffer);
-  if (view === undefined) {
-    view = new Uint8Array(words.buffer);
-    helperBytes.set(words.buffer, view);
-  }
-  return view;
-}
-
-const helperName: WireRow = row(
-  27,
-  "HELPER_NAME",
-  16,
-  Has0.helper,
-  (r, out, at) => {
-    const length = r[W.helperLength]!;
-    if (length > WIRE_HELPER_MAX_BYTES) return at;
-    out[at] = header(4 + length + 1, 27);
-    const words = (length + 4) >> 2;
-    for (let i = 0; i < words; i++) {
-      const rest = length - i * 4;
-      const word = r[W.helper + i]!;
-      out[at + 1 + i] = rest >= 4 ? word : word & ((1 << (rest * 8)) - 1);
-    }
-    return at + 1 + words;
-  },
-  (register, words, at, size) => {
-    const source = bytesOf(words);
-    const start = words.byteOffset + at * 4;
-    let length = 0;
-    while (length < size && source[start + length] !== 0) length += 1;
-    if (length === 0 || length === size) return false; // Empty, or no NUL inside the attribute.
-    for (let i = 0; i < length; i++) register.bytes[W.helper * 4 + i] = source[start + i]!;
-    register.words[W.helperLength] = length;
-    register.words[W.has0]! |= Has0.helper;
-    return true;
-  },
-  true,
-);
+const HELPER = {
+  word: W.helper,
+  lengthWord: W.helperLength,
+  max: WIRE_HELPER_MAX_BYTES,
+  has: Has0.helper,
+};
 
 const labels: WireRow = row(
   28,
@@ -454,7 +265,7 @@ export const wireTable: readonly WireRow[] = [
   reversed16(14, "SPAT_PORT", W.snatPort, Has0.snatPort),
   reversed16(15, "DPAT_PORT", W.dnatPort, Has0.dnatPort),
   natSequence,
-  helperName,
+  name(27, "HELPER_NAME", 16, HELPER),
   labels,
   synproxy,
   zone,
@@ -465,17 +276,13 @@ function hasTcpState(r: Uint32Array): boolean {
 }
 
 /** Marks the original tuple as present; `decodeWireFlow` checks that the addresses came too. */
-function decodeProtocol(register: FlowRegister, words: Int32Array, at: number): boolean {
+function decodeProtocol(register: Register, words: Int32Array, at: number): boolean {
   register.words[W.protocol] = words[at]! & 0xff;
   register.words[W.has0]! |= Has0.orig;
   return true;
 }
 
-const byId: readonly WireRow[] = (() => {
-  const rows: WireRow[] = [];
-  for (const each of wireTable) rows[each.id] = each;
-  return rows;
-})();
+const byId = rowsById(wireTable);
 
 /** Fields that a configuration may keep off the wire. */
 export interface WirePolicy {
@@ -527,20 +334,7 @@ export function decodeWireFlow(
   r.clear();
   r.words[W.masterFamily] = 0;
   r.words[W.masterProtocol] = 0;
-  let left = bytes;
-  let here = at;
-  while (left > 4) {
-    const head = words[here]!;
-    const length = swap16(head);
-    const id = swap16(head >>> 16);
-    if (length > left || length < 4 || id > NTA_MAX_ID) return false;
-    const each = byId[id]!;
-    if (each.varies ? length > each.length : length !== each.length) return false;
-    if (!each.decode(r, words, here + 1, length - 4)) return false;
-    const step = (length + 3) & ~3;
-    left -= step;
-    here += step >> 2;
-  }
+  if (!decodeRows(byId, r, words, at, bytes)) return false;
   if (r.words[W.family] === 0 || (r.words[W.has0]! & Has0.orig) === 0) return false;
   if (r.words[W.masterFamily] !== 0) r.words[W.has0]! |= Has0.master;
   else r.words[W.has0]! &= ~(Has0.master | Has0.masterL4);
