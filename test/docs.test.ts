@@ -7,6 +7,8 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { readConfig, unsupported } from "../src/config/index.ts";
+import { X } from "../src/flow/expectation.ts";
+import { expectationWireTable } from "../src/flow/expectation-wire.ts";
 import { W } from "../src/flow/register.ts";
 import { wireTable } from "../src/flow/wire-table.ts";
 import { RequestCode } from "../src/kit/request-code.ts";
@@ -122,9 +124,12 @@ describe("example configurations", () => {
 });
 
 describe("tables that repeat the code", () => {
-  it("doc/sync/wire.md has the rows of the wire table, in their order", () => {
-    const rows = table("doc/sync/wire.md", "wire-table").map((cells) => cells.slice(0, 3));
-    const expected = wireTable.map(({ id, name, length, varies }) => [
+  it.each([
+    ["wire-table", wireTable],
+    ["expectation-wire-table", expectationWireTable],
+  ] as const)("doc/sync/wire.md has the rows of the %s, in their order", (marker, codeRows) => {
+    const rows = table("doc/sync/wire.md", marker).map((cells) => cells.slice(0, 3));
+    const expected = codeRows.map(({ id, name, length, varies }) => [
       `${id}`,
       name,
       varies ? `up to ${length}` : `${length}`,
@@ -132,12 +137,15 @@ describe("tables that repeat the code", () => {
     expect(rows).toEqual(expected);
   });
 
-  it("doc/flow.md has every field of the register", () => {
-    const rows = table("doc/flow.md", "register");
+  it.each([
+    ["register", W],
+    ["expectation-register", X],
+  ] as const)("doc/flow.md has every field of the %s", (marker, codeFields) => {
+    const rows = table("doc/flow.md", marker);
     const fields = rows.flatMap(([cell = ""]) =>
       [...cell.matchAll(/`(\w+)`/g)].map((match) => match[1]!),
     );
-    expect(fields.sort()).toEqual(Object.keys(W).sort());
+    expect(fields.sort()).toEqual(Object.keys(codeFields).sort());
   });
 
   it("doc/control.md has every request", () => {

@@ -9,6 +9,7 @@ import {
   IPPROTO_DCCP,
   IPPROTO_SCTP,
   IPPROTO_TCP,
+  type Register,
   W,
 } from "./register.ts";
 
@@ -86,7 +87,7 @@ export function deltaSeconds(register: FlowRegister, now: number): bigint {
  * A string of the register. A helper name may come from a peer: whatever is not printable ASCII
  * becomes `?`, so that nobody writes a second line or a terminal sequence into our output.
  */
-export function printableText(register: FlowRegister, word: number, length: number): string {
+export function printableText(register: Register, word: number, length: number): string {
   let text = "";
   for (let i = 0; i < length; i++) {
     const byte = register.bytes[word * 4 + i]!;

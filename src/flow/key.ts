@@ -8,7 +8,8 @@ import { swap16 } from "../kit/bytes.ts";
 import { AF_INET, type FlowRegister, Has0, isIcmp, W } from "./register.ts";
 import { hasWirePorts } from "./wire-rows.ts";
 
-function mix(hash: number, word: number): number {
+/** Mix a word into a hash. */
+export function mix(hash: number, word: number): number {
   const h = Math.imul(hash ^ word, 0x9e3779b1);
   return h ^ (h >>> 15);
 }

@@ -90,15 +90,14 @@ function tupleText(
   const family = words[W.family]!;
   const protocol = words[W.protocol]!;
   const addresses = ` src=${addressText(family, bytes, src * 4)} dst=${addressText(family, bytes, dst * 4)}`;
-  const from = words[l4Src]!;
-  const to = words[l4Dst]!;
-  if (protocol === IPPROTO_GRE) {
-    return `${addresses} srckey=0x${from.toString(16)} dstkey=0x${to.toString(16)}`;
-  }
-  if (hasPorts(protocol)) return `${addresses} sport=${from} dport=${to}`;
-  if (isIcmp(protocol))
-    return `${addresses} type=${(to >>> 8) & 0xff} code=${to & 0xff} id=${from}`;
-  return addresses;
+  return addresses + layer4Text(protocol, words[l4Src]!, words[l4Dst]!);
+}
+
+/** The l4 part of a tuple, with a blank in front; nothing for a protocol that has none. */
+export function layer4Text(protocol: number, from: number, to: number): string {
+  if (protocol === IPPROTO_GRE) return ` srckey=0x${from.toString(16)} dstkey=0x${to.toString(16)}`;
+  if (hasPorts(protocol)) return ` sport=${from} dport=${to}`;
+  return isIcmp(protocol) ? ` type=${(to >>> 8) & 0xff} code=${to & 0xff} id=${from}` : "";
 }
 
 function counters(words: Uint32Array, packets: number, bytes: number): string {

@@ -25,6 +25,7 @@ import {
   Has1,
   hasPorts,
   IPPROTO_GRE,
+  type Register,
   Status,
   W,
 } from "./register.ts";
@@ -106,7 +107,7 @@ function tupleXml(register: FlowRegister, at: Direction): string {
   );
 }
 
-function layer4Xml(protocol: number, from: number, to: number): string {
+export function layer4Xml(protocol: number, from: number, to: number): string {
   if (protocol === IPPROTO_GRE) {
     return element("srckey", `0x${from.toString(16)}`) + element("dstkey", `0x${to.toString(16)}`);
   }
@@ -139,17 +140,17 @@ function independentXml(register: FlowRegister, options: FlowTextOptions): strin
   return `<meta direction="independent">${text}</meta>`;
 }
 
-function familyName(family: number): string {
+export function familyName(family: number): string {
   if (family === AF_INET) return "ipv4";
   return family === AF_INET6 ? "ipv6" : "unknown";
 }
 
-function element(name: string, value: string | number): string {
+export function element(name: string, value: string | number): string {
   return `<${name}>${value}</${name}>`;
 }
 
-/** A string of the register, safe inside an element. */
-function stringOf(register: FlowRegister, word: number, length: number): string {
+/** A string of a register, safe inside an element. */
+export function stringOf(register: Register, word: number, length: number): string {
   return printableText(register, word, register.words[length]!)
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")

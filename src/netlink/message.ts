@@ -33,6 +33,11 @@ export const IPCTNL_MSG_CT_NEW = 0x0100;
 export const IPCTNL_MSG_CT_GET = 0x0101;
 export const IPCTNL_MSG_CT_DELETE = 0x0102;
 
+/** Message types of the expectation subsystem. */
+export const IPCTNL_MSG_EXP_NEW = 0x0200;
+export const IPCTNL_MSG_EXP_GET = 0x0201;
+export const IPCTNL_MSG_EXP_DELETE = 0x0202;
+
 export function readU16(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8);
 }
