@@ -33,8 +33,14 @@ export interface ConfigSettings {
   readonly generalLines?: readonly string[];
   /** Lines for the Sync section's Options block. */
   readonly optionLines?: readonly string[];
-  /** Addresses whose flows are not replicated. */
+  /** Lines of a `Stats` section, which takes the place of `Sync`. */
+  readonly statsLines?: readonly string[];
+  /** Addresses whose flows are not looked after. */
   readonly ignore: readonly string[];
+  /** Who filters events; user space unless told otherwise. */
+  readonly filterFrom?: "Userspace" | "Kernelspace";
+  /** More blocks of the filter, such as `Protocol Accept { TCP }`. */
+  readonly filterLines?: readonly string[];
   readonly link: LinkSettings;
   /** Replaces the link clause, for a cluster with Multicast, TCP or several links. */
   readonly linkText?: string;
@@ -129,9 +135,15 @@ export class Conntrackd {
     return this.namespace.runOk([this.binary, "-C", this.configPath, ...args]);
   }
 
-  /** The daemon's processes: those of the namespace that carry its name. */
+  /**
+   * The processes of this daemon, and of no other in the namespace: the reference shows its configuration on its
+   * command line, ours hides it and names itself in its lock.
+   */
   pids(): number[] {
-    return this.namespace.pids().filter((pid) => isRunning(pid) && isDaemon(pid));
+    const owner = /^flowkeeper pid=(\d+) /.exec(readText(this.lockPath))?.[1];
+    const isOurs = (pid: number) =>
+      String(pid) === owner || commandLine(pid).includes(`\0${this.configPath}\0`);
+    return this.namespace.pids().filter((pid) => isRunning(pid) && isOurs(pid));
   }
 
   /** The numbers of `current active connections` in both caches. */
@@ -151,11 +163,7 @@ export class Conntrackd {
   }
 
   log(): string {
-    try {
-      return readFileSync(this.logPath, "utf8");
-    } catch {
-      return "";
-    }
+    return readText(this.logPath);
   }
 
   /** The last finished commit, from the log. */
@@ -176,13 +184,13 @@ type Paths = Pick<Conntrackd, "lockPath" | "socketPath" | "logPath">;
 
 function configText(paths: Paths, settings: ConfigSettings): string {
   const { mode = "FTFW", modeLines = [], generalLines = [], optionLines = [] } = settings;
-  const { bufferBytes, ignore } = settings;
+  const { bufferBytes, ignore, statsLines, filterFrom = "Userspace", filterLines = [] } = settings;
   const addresses = ignore.map((address) => `      ${family(address)}_address ${address}`);
   const buffers =
     bufferBytes === undefined
       ? []
       : [`  NetlinkBufferSize ${bufferBytes}`, `  NetlinkBufferSizeMaxGrowth ${bufferBytes * 4}`];
-  return [
+  const sync = [
     "Sync {",
     `  Mode ${mode} {`,
     ...modeLines.map((line) => `    ${line}`),
@@ -190,6 +198,10 @@ function configText(paths: Paths, settings: ConfigSettings): string {
     settings.linkText ?? linkText(settings.link, bufferBytes),
     ...(optionLines.length === 0 ? [] : ["  Options {", ...optionLines, "  }"]),
     "}",
+  ];
+  const stats = ["Stats {", ...(statsLines ?? []).map((line) => `  ${line}`), "}"];
+  return [
+    ...(statsLines === undefined ? sync : stats),
     "General {",
     `  LockFile ${paths.lockPath}`,
     `  LogFile ${paths.logPath}`,
@@ -199,10 +211,11 @@ function configText(paths: Paths, settings: ConfigSettings): string {
     "  Systemd off",
     ...buffers,
     ...generalLines.map((line) => `  ${line}`),
-    "  Filter From Userspace {",
+    `  Filter From ${filterFrom} {`,
     "    Address Ignore {",
     ...addresses,
     "    }",
+    ...filterLines.map((line) => `    ${line}`),
     "  }",
     "}",
     "",
@@ -229,10 +242,16 @@ function family(address: string): "IPv4" | "IPv6" {
   return address.includes(":") ? "IPv6" : "IPv4";
 }
 
-function isDaemon(pid: number): boolean {
+/** The words of a process, each followed by a NUL; nothing where it has ended. */
+function commandLine(pid: number): string {
+  return readText(`/proc/${pid}/cmdline`);
+}
+
+/** Nothing where there is no such file. */
+function readText(path: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("conntrackd");
+    return readFileSync(path, "utf8");
   } catch {
-    return false;
+    return "";
   }
 }

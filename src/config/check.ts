@@ -28,8 +28,7 @@ export function unsupported(config: Config): string[] {
   const hasExpectations = sync.expectationSync !== false;
   const expectations = "this release does not replicate expectations (`ExpectationSync').";
   refuse(hasExpectations, "sync.expectationSync", expectations);
-  refuse(runMode === "stats", "stats", "this release does not run the `Stats' section.");
-  const polls = general.pollSecs !== null;
+  const polls = general.pollSecs !== null && runMode === "sync";
   refuse(polls, "general.pollSecs", "this release does not poll the kernel (`PollSecs').");
   for (const [index, { name }] of helper.instances.entries()) {
     const sentence = `this release does not run user-space helpers (\`Type ${name}').`;

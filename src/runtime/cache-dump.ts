@@ -4,6 +4,7 @@ import { State } from "../cache/record.ts";
 import { FlowRegister } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
 import { flowXml } from "../flow/xml.ts";
+import type { Reply } from "./control-reply.ts";
 
 /** Entries of one piece. */
 const PIECE_ENTRIES = 256;
@@ -13,6 +14,13 @@ export interface CacheDump {
   next(): string | null;
   /** The dump is over, whether the client saw all of it or not. */
   close(): void;
+}
+
+/** The answer to `-i`, `-e` and their XML forms. `now` in milliseconds. */
+export function sendDump(reply: Reply, cache: FlowCache, xml: boolean, now: () => number): void {
+  const pieces = dumpCache(cache, xml, () => Math.floor(now() / 1000));
+  reply.onClose(pieces.close);
+  reply.stream(pieces.next);
 }
 
 /** Entries that only wait for the acknowledgement of their end are not shown. */

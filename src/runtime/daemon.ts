@@ -12,9 +12,10 @@ import type { Reply } from "./control-reply.ts";
 import { type ControlServer, ControlSocketError, openControlSocket } from "./control-socket.ts";
 import { acquireLock, type Lock, LockError } from "./lock-file.ts";
 import type { Log } from "./log.ts";
+import { openFlowLog, Recorder } from "./recorder.ts";
 import { Replica } from "./replica.ts";
-import type { ProcessCounters } from "./reports.ts";
-import { answer, type Requestable } from "./requests.ts";
+import { type ProcessCounters, runtimeReport } from "./reports.ts";
+import type { Service } from "./service.ts";
 import { facilityName } from "./settings.ts";
 import { StartError } from "./start-error.ts";
 import { SystemdNotifier } from "./systemd.ts";
@@ -36,7 +37,7 @@ export class Daemon {
   readonly #log: Log;
   #lock: Lock | undefined;
   #control: ControlServer | undefined;
-  #replica: Replica | undefined;
+  #service: Service | undefined;
   #systemd: SystemdNotifier | undefined;
   #startedAt = 0;
   #stopping = false;
@@ -67,6 +68,7 @@ export class Daemon {
     if (general.syslogFacility !== null) {
       log.openSyslog({ calls: native, facility: facilityName(general.syslogFacility) });
     }
+    const flows = runMode === "stats" ? openFlowLog(this.#config, log) : undefined;
     this.#lock = acquireLock(general.lockFile, (text) => log.notice(text));
     this.#setScheduler();
     this.#control = await this.#openControl(general.unixPath);
@@ -74,8 +76,9 @@ export class Daemon {
       if (sync.mode === null) {
         log.warning("No synchronization mode specified. Defaulting to FT-FW mode.");
       }
-      this.#replica = new Replica(this.#config, log);
+      this.#service = new Replica(this.#config, log);
     }
+    if (flows !== undefined) this.#service = new Recorder(this.#config, log, flows);
     this.#installHandlers();
     this.#startedAt = performance.now();
     log.notice("initialization completed");
@@ -83,7 +86,7 @@ export class Daemon {
     if (general.systemd) this.#startSystemd();
     onReady();
     this.#systemd?.ready();
-    this.#replica?.start(sync.startupResync);
+    this.#service?.start();
   }
 
   async #openControl(path: string): Promise<ControlServer | undefined> {
@@ -99,15 +102,19 @@ export class Daemon {
       this.stop(0);
       return;
     }
-    const replica: Requestable | undefined = this.#replica;
-    answer(code, replica, () => this.#counters(), reply);
-    this.#replica?.afterCommand();
+    if (code === RequestCode.statisticsRuntime) {
+      reply.write(runtimeReport(this.#counters(), this.#service?.eventCounters));
+    } else if (this.#service !== undefined) {
+      this.#service.answer(code, reply);
+      return;
+    }
+    reply.end();
   }
 
   #counters(): ProcessCounters {
     return {
       uptimeSeconds: Math.floor((performance.now() - this.#startedAt) / 1000),
-      bufferBytes: this.#replica?.eventBufferBytes ?? 0,
+      bufferBytes: this.#service?.eventBufferBytes ?? 0,
       localReadFailed: this.#control?.counters.localReadFailed ?? 0,
     };
   }
@@ -125,14 +132,17 @@ export class Daemon {
 
   #cleanUp(): void {
     this.#control?.close();
-    this.#replica?.close();
+    this.#service?.close();
     this.#lock?.release();
   }
 
   #installHandlers(): void {
     process.on("SIGTERM", () => this.stop(0));
     process.on("SIGINT", () => this.stop(0));
-    process.on("SIGHUP", () => this.#log.reopen());
+    process.on("SIGHUP", () => {
+      this.#log.reopen();
+      this.#service?.reopen();
+    });
     process.on("uncaughtException", (error) => {
       this.#log.error(`internal error, please report it: ${error.stack ?? error}`);
       this.stop(1);

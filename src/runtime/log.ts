@@ -8,8 +8,9 @@
  * Described in: doc/conntrackd.md, "Log".
  */
 import { writeSync } from "node:fs";
+import type { Journal } from "../kit/journal.ts";
 import { ctime } from "./ctime.ts";
-import { LineFile, LogFileError } from "./line-file.ts";
+import { LineFile, type LineFileWatcher, LogFileError } from "./line-file.ts";
 import { type Level, Syslog, type SyslogOptions } from "./syslog.ts";
 
 export type { Level } from "./syslog.ts";
@@ -65,7 +66,10 @@ export class Log {
 
   /** @throws LogFileError whose message is for standard error, without a prefix. */
   openFile(path: string): void {
-    const file = new LineFile(path, this.#options.errnoText);
+    const file = new LineFile(path, {
+      errnoText: this.#options.errnoText,
+      watcher: this.#watcher(path),
+    });
     this.#file?.close();
     this.#file = file;
   }
@@ -131,17 +135,51 @@ export class Log {
     this.#syslog = undefined;
   }
 
+  /** For machines, which say what they have to say through this. */
+  readonly journal: Journal = {
+    notice: (text) => this.notice(text),
+    warning: (text) => this.warning(text),
+    error: (text) => this.error(text),
+    flow: (text) => this.rawLine(text),
+    errnoText: (errno) => this.#options.errnoText(errno),
+  };
+
   readonly now = (): Date => this.#options.now?.() ?? new Date();
   readonly pid = (): number => this.#options.pid?.() ?? process.pid;
 
   #emit(level: Level, text: string): void {
-    const line = `${linePrefix(this.now(), this.pid(), level)}${text}\n`;
+    const line = this.#lineText(level, text);
     this.#file?.append(line);
     this.#file?.flush(); // A line must not be lost with the process that wrote it.
+    this.#emitBeside(level, text, line);
+  }
+
+  /** To every destination but the file. */
+  #emitBeside(level: Level, text: string, line = this.#lineText(level, text)): void {
     this.#syslog?.send(level, text);
     if (!this.#isTerminalOpen) return;
     if (level === "info" || level === "notice") this.#terminal.out(line);
     else this.#terminal.err(line);
+  }
+
+  #lineText(level: Level, text: string): string {
+    return `${linePrefix(this.now(), this.pid(), level)}${text}\n`;
+  }
+
+  /** A full disk is told where it can be told: everywhere but in the file itself. */
+  #watcher(path: string): LineFileWatcher {
+    return {
+      failed: (reason) =>
+        this.#emitBeside(
+          "error",
+          `can't write to logfile \`${path}': ${reason}. Lines are missing from now on`,
+        ),
+      recovered: (lost) =>
+        this.#emitBeside(
+          "notice",
+          `logfile \`${path}' is written again, ${lost} lines are missing`,
+        ),
+    };
   }
 
   #isOneTooMany(level: Level, text: string): boolean {

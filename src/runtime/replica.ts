@@ -5,12 +5,14 @@
  * Described in: ARCHITECTURE.md, "The way of an event".
  */
 import { performance } from "node:perf_hooks";
-import { errnoText } from "../../native/index.ts";
 import type { Config } from "../config/index.ts";
-import type { Journal } from "../kit/journal.ts";
+import type { EventCounters } from "../netlink/event-counters.ts";
 import { Engine } from "../sync/engine.ts";
+import type { Reply } from "./control-reply.ts";
 import { Kernel } from "./kernel.ts";
 import type { Log } from "./log.ts";
+import { answer } from "./requests.ts";
+import type { Service } from "./service.ts";
 import { engineOptions, linkOptions } from "./settings.ts";
 import { opening, StartError } from "./start-error.ts";
 import { SystemError } from "./system-error.ts";
@@ -20,12 +22,13 @@ import { UdpLink } from "./udp-link.ts";
 /** Batches of datagrams of one turn. */
 const TURN_BATCHES = 8;
 
-export class Replica {
+export class Replica implements Service {
   readonly engine: Engine;
   readonly link: UdpLink;
   readonly errorQueueLength: number;
   readonly resendQueueSize: number;
   readonly #log: Log;
+  readonly #startupResync: boolean;
   readonly #kernel: Kernel;
   readonly #events: TableWatch;
   #timer: NodeJS.Timeout | undefined;
@@ -39,6 +42,7 @@ export class Replica {
   /** Opens everything and reads the kernel's table. @throws StartError */
   constructor(config: Config, log: Log) {
     this.#log = log;
+    this.#startupResync = config.sync.startupResync;
     this.errorQueueLength = config.sync.errorQueueLength;
     this.resendQueueSize = config.sync.resendQueueSize;
     if (config.sync.disableExternalCache) log.notice("disabling external cache");
@@ -46,7 +50,7 @@ export class Replica {
     this.#kernel = opening("can't open netlink handler", () => new Kernel());
     const limit = this.link.datagramLimit;
     const options = engineOptions(config, limit, () => performance.now() * 1000);
-    this.engine = new Engine(options, this.#kernel, journal(log), this.now());
+    this.engine = new Engine(options, this.#kernel, log.journal, this.now());
     this.engine.ports.commit = this.#kernel.portId("commit");
     this.engine.ports.flush = this.#kernel.portId("flush");
     this.engine.ports.inject = this.#kernel.portId("inject");
@@ -60,14 +64,18 @@ export class Replica {
   /** Milliseconds of the clock that the engine goes by. */
   readonly now = (): number => performance.now();
 
+  get eventCounters(): EventCounters {
+    return this.engine.counters;
+  }
+
   get eventBufferBytes(): number {
     return this.#events.bufferBytes;
   }
 
-  start(startupResync: boolean): void {
+  start(): void {
     this.link.start();
     this.#events.start();
-    if (startupResync) this.engine.requestResync();
+    if (this.#startupResync) this.engine.requestResync();
     this.#turn();
     this.#armTimer();
   }
@@ -79,13 +87,16 @@ export class Replica {
     this.#readTable();
   };
 
-  /** A command was carried out: send what it caused, and look at the clock anew. */
-  afterCommand(): void {
+  /** Carry out a command, send what it caused, and look at the clock anew. */
+  answer(code: number, reply: Reply): void {
+    answer(code, this, reply);
     this.#turn();
     this.#armTimer();
   }
 
-  /** Send what waits, close everything. */
+  /** Nothing here writes files of its own. */
+  reopen(): void {}
+
   close(): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#continuing);
@@ -194,15 +205,4 @@ export class Replica {
       this.#armTimer();
     }, Math.ceil(wait));
   }
-}
-
-/** The engine's words, into the log. */
-function journal(log: Log): Journal {
-  return {
-    notice: (text) => log.notice(text),
-    warning: (text) => log.warning(text),
-    error: (text) => log.error(text),
-    flow: (text) => log.rawLine(text),
-    errnoText: (errno) => errnoText(errno),
-  };
 }

@@ -40,7 +40,8 @@ export interface ProcessCounters {
   readonly localReadFailed: number;
 }
 
-function counters(cache: FlowCache): CacheCounters {
+/** One cache as `-s` shows it. */
+export function cacheCounters(cache: FlowCache): CacheCounters {
   return {
     active: cache.active,
     entries: cache.entries,
@@ -51,11 +52,11 @@ function counters(cache: FlowCache): CacheCounters {
 }
 
 function sides(engine: Engine, block: (name: string, c: CacheCounters) => string): string {
-  const internal = block("internal", counters(engine.internalCache!));
+  const internal = block("internal", cacheCounters(engine.internalCache!));
   const { external } = engine;
   if (external instanceof InjectedExternal)
     return internal + injectBlock(external.injector.counters);
-  return internal + block("external", counters(engine.externalCache!));
+  return internal + block("external", cacheCounters(engine.externalCache!));
 }
 
 function linkReport(link: UdpLink): LinkReport {

@@ -2,18 +2,16 @@
 
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { RequestCode } from "../kit/request-code.ts";
-import { dumpCache } from "./cache-dump.ts";
+import { sendDump } from "./cache-dump.ts";
 import type { Reply } from "./control-reply.ts";
 import {
   cacheReport,
   generalReport,
   linksReport,
   networkReport,
-  type ProcessCounters,
   queueReport,
   type Reported,
   resendQueueReport,
-  runtimeReport,
 } from "./reports.ts";
 
 /** What the requests reach. */
@@ -44,13 +42,8 @@ const dump =
   (which: (daemon: Requestable) => FlowCache | undefined, xml: boolean): Action =>
   (daemon, reply) => {
     const cache = which(daemon);
-    if (cache === undefined) {
-      reply.end();
-      return;
-    }
-    const pieces = dumpCache(cache, xml, () => Math.floor(daemon.now() / 1000));
-    reply.onClose(pieces.close);
-    reply.stream(pieces.next);
+    if (cache === undefined) reply.end();
+    else sendDump(reply, cache, xml, daemon.now);
   };
 
 /** The client waits until the last entry was tried. */
@@ -85,19 +78,9 @@ const actions: ReadonlyMap<number, Action> = new Map<number, Action>([
   [RequestCode.statisticsResendQueue, (daemon, reply) => reply.stream(resendQueueReport(daemon))],
 ]);
 
-/** Answer a request; `daemon` is undefined where nothing is replicated. */
-export function answer(
-  code: number,
-  daemon: Requestable | undefined,
-  counters: () => ProcessCounters,
-  reply: Reply,
-): void {
-  if (code === RequestCode.statisticsRuntime) {
-    reply.write(runtimeReport(counters(), daemon?.engine.counters));
-    reply.end();
-    return;
-  }
+/** Answer a request; one that means nothing here is answered with nothing. */
+export function answer(code: number, daemon: Requestable, reply: Reply): void {
   const action = actions.get(code);
-  if (daemon === undefined || action === undefined) reply.end();
+  if (action === undefined) reply.end();
   else action(daemon, reply);
 }

@@ -86,6 +86,15 @@ export function linkOptions(link: LinkConfig, iterationLimit: number) {
   };
 }
 
+/**
+ * Where the flow log of statistics mode goes in the system log; null: nowhere. The facility of
+ * `General` counts where both sections give one, as the warning about it promises.
+ */
+export function flowFacility({ general, stats }: Config): number | null {
+  if (stats.syslogFacility === null) return null;
+  return general.syslogFacility ?? stats.syslogFacility;
+}
+
 /** The name of a syslog facility number. */
 export function facilityName(facility: number): Facility {
   return facility === DAEMON_FACILITY

@@ -7,22 +7,17 @@ import { NULL_REF } from "../cache/arena.ts";
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
 import type { Mirror } from "../cache/resync.ts";
-import { type FlowRegister, Has1, W } from "../flow/register.ts";
-import { join64 } from "../kit/bytes.ts";
+import { Traffic } from "../cache/traffic.ts";
+import type { FlowRegister } from "../flow/register.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** Who caused an event: `silent` is our own commit or flush, which the peer is not told about. */
 export type Origin = "elsewhere" | "silent";
 
-export interface TrafficCounters {
-  bytes: number;
-  packets: number;
-}
-
 /** What kernel events do. `now` in seconds. */
 export interface InternalSide {
   /** Bytes and packets of flows that ended, where the kernel counts them. */
-  readonly traffic: TrafficCounters;
+  readonly traffic: Traffic;
   created(flow: FlowRegister, origin: Origin, now: number): void;
   updated(flow: FlowRegister, origin: Origin, now: number): void;
   destroyed(flow: FlowRegister, origin: Origin): void;
@@ -31,7 +26,7 @@ export interface InternalSide {
 }
 
 export class CachedInternal implements InternalSide, Mirror {
-  readonly traffic: TrafficCounters = { bytes: 0, packets: 0 };
+  readonly traffic = new Traffic();
   readonly cache: FlowCache;
   readonly #protocol: Protocol;
 
@@ -67,7 +62,7 @@ export class CachedInternal implements InternalSide, Mirror {
   destroyed(flow: FlowRegister, origin: Origin): void {
     const ref = this.cache.find(flow);
     if (ref === NULL_REF || this.cache.state(ref) === State.dead) return;
-    this.#countTraffic(flow);
+    this.traffic.add(flow);
     if (origin === "silent") {
       this.#forget(ref);
       return;
@@ -94,18 +89,5 @@ export class CachedInternal implements InternalSide, Mirror {
   #forget(ref: number): void {
     this.#protocol.dequeue(ref);
     this.cache.remove(ref);
-  }
-
-  /** Only the low 32 bits of each counter, as the reference adds them. */
-  #countTraffic(flow: FlowRegister): void {
-    const words = flow.words;
-    if (flow.has1(Has1.countersOrig)) {
-      this.traffic.packets += join64(words[W.packetsOrigLow]!, 0);
-      this.traffic.bytes += join64(words[W.bytesOrigLow]!, 0);
-    }
-    if (flow.has1(Has1.countersReply)) {
-      this.traffic.packets += join64(words[W.packetsReplyLow]!, 0);
-      this.traffic.bytes += join64(words[W.bytesReplyLow]!, 0);
-    }
   }
 }
