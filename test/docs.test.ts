@@ -113,7 +113,7 @@ describe("example configurations", () => {
 
   it.each([
     "Sync { Mode ALARM { } Multicast { } Multicast { } Options { ExpectationSync on } }",
-    "Stats { } General { PollSecs 5 }",
+    "Sync { Mode ALARM { } UDP { } } General { PollSecs 5 }",
   ])("doc/config.md lists what is refused in %s", (text) => {
     const result = readConfig(new TextEncoder().encode(text), { file: "f" });
     if (!result.ok) throw new Error(result.error.text);
