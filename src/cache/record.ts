@@ -26,6 +26,8 @@ export const Meta = {
   control: 1 << 4,
   /** The identity has parts outside the first words (zone, GRE key, UDP-Lite port). */
   extraKey: 1 << 5,
+  /** The record is an expectation. */
+  expectation: 1 << 6,
   wireShift: 8,
   localShift: 16,
 } as const;
