@@ -1,70 +1,107 @@
 /**
- * Text to syntax tree and mistakes, within limits: the only door of this folder.
+ * Text to clauses and mistakes, within limits.
  */
 
-import { type CstNode, type IToken, Lexer } from "chevrotain";
-import { createParser } from "./parser.ts";
-import { LeftBrace, RightBrace, TooMany, tokenTypes } from "./tokens.ts";
+import { EOF, type IToken } from "chevrotain";
+import { type Clause, createParser } from "./parser.ts";
+import { LeftBrace, RightBrace, TooMany, tokenize, tokenNamed } from "./tokens.ts";
 
 /** Bytes of a file. A real configuration has a few thousand. */
 export const maxFileBytes = 1024 * 1024;
 /** Braces open at a time. The clauses need four; only a helper in a helper nests further. */
 export const maxNesting = 64;
-/** Tokens up to a mistake for which the words expected instead are still computed. */
-const maxTokensForExpected = 2000;
-/** Tokens after the first mistake that are searched for more of them. */
-const maxTokensAfterMistake = 200;
+
+export interface Token {
+  /** `Number`, `Word`, `Ip` and the like, or a keyword's spelling. */
+  readonly name: string;
+  readonly text: string;
+  readonly offset: number;
+}
+
+export interface Written {
+  /** Id of its row. */
+  readonly clause: string;
+  /** Absent for bare words, such as those of `Protocol`. */
+  readonly keyword?: Token;
+  /** Between the keyword and the brace. */
+  readonly values: readonly Token[];
+  readonly offset: number;
+  /** Behind its last byte, closing brace included. */
+  readonly end: number;
+  /** Offsets of the braces. */
+  readonly body?: { readonly open: number; readonly close?: number };
+  readonly items: readonly Written[];
+  /** False: a word is missing or wrong. Its items are there all the same. */
+  readonly isWhole: boolean;
+}
 
 export interface Mistake {
   /** Offset of the offending token; the length of the text at its end. */
   readonly offset: number;
   readonly symbol: string;
-  /** Words that would have been right; empty when not computed. */
+  /** Words that would have been right, as people say them. */
   readonly expected: readonly string[];
+  /** The clause in whose braces it stands; `file` at the top. */
+  readonly block: string;
   readonly reason: "syntax" | "tokens" | "nesting";
 }
 
 export interface Sentence {
-  readonly tree: CstNode;
-  readonly tokens: readonly IToken[];
+  readonly outline: readonly Written[];
+  readonly tokens: readonly Token[];
+  readonly comments: readonly Token[];
   /** In file order. */
   readonly mistakes: readonly Mistake[];
 }
 
-export function createGrammar(): (text: string) => Sentence {
-  const lexer = new Lexer([...tokenTypes], {
-    positionTracking: "onlyOffset",
-    ensureOptimizations: true,
-    skipValidations: true,
+let parser: ReturnType<typeof createParser> | undefined;
+
+/** @param text One character for each byte. */
+export function parseText(text: string): Sentence {
+  parser ??= createParser();
+  const { tokens, comments } = tokenize(text);
+  const { kept, mistake: beyond } = withinLimits(tokens);
+  const { clauses, misfits } = parser.parse(text, kept);
+  const mistakes = misfits.map(({ token, expected, block }): Mistake => {
+    const isEnd = token.tokenType === EOF;
+    const place = isEnd ? { offset: text.length, symbol: "" } : textOf(token);
+    return { ...place, expected: expected.map(label), block, reason: "syntax" };
   });
-  const strict = createParser(false);
-  return (text) => {
-    const all = lexer.tokenize(text).tokens;
-    const { kept, mistake: beyond } = withinLimits(all);
-    const at = (token: IToken) => (token.startOffset >= 0 ? token.startOffset : text.length);
-    strict.input = kept;
-    const whole = strict.file();
-    const [first] = strict.errors;
-    if (first === undefined && beyond === undefined) {
-      return { tree: whole, tokens: all, mistakes: [] };
-    }
-    // Recovery from mistake after mistake is slow, and nobody reads a thousand of them.
-    const index = first ? kept.findIndex((token) => token.startOffset >= at(first.token)) : -1;
-    const parser = createParser(true);
-    parser.input = index < 0 ? kept : kept.slice(0, index + maxTokensAfterMistake);
-    const tree = parser.file();
-    const errors = [...parser.errors].sort((a, b) => at(a.token) - at(b.token));
-    // Cut at a limit, the text seems to end early; that is not a mistake of its own.
-    const real = beyond ? errors.filter((error) => at(error.token) < beyond.offset) : errors;
-    const mistakes = real.map((error, order): Mistake => {
-      const before = order === 0 ? kept.filter((token) => token.startOffset < at(error.token)) : [];
-      const isFirst = order === 0 && before.length <= maxTokensForExpected;
-      const next = isFirst ? parser.computeContentAssist("file", before) : [];
-      const expected = [...new Set(next.map(({ nextTokenType: t }) => t.LABEL ?? t.name))];
-      const symbol = Number.isNaN(error.token.startOffset) ? "" : error.token.image;
-      return { offset: at(error.token), symbol, expected, reason: "syntax" };
-    });
-    return { tree, tokens: all, mistakes: beyond ? [...mistakes, beyond] : mistakes };
+  // Cut at a limit, the text seems to end early; that is not a mistake of its own.
+  const real = beyond ? mistakes.filter(({ offset }) => offset < beyond.offset) : mistakes;
+  return {
+    outline: clauses.map(written),
+    tokens: tokens.map(plain),
+    comments: comments.map(({ offset, text: found }) => ({ name: "Comment", text: found, offset })),
+    mistakes: beyond ? [...real, beyond] : real,
+  };
+}
+
+function textOf(token: IToken): { offset: number; symbol: string } {
+  return { offset: token.startOffset, symbol: token.image };
+}
+
+function label(name: string): string {
+  return tokenNamed(name).LABEL ?? name;
+}
+
+function plain({ tokenType, image, startOffset }: IToken): Token {
+  return { name: tokenType.name, text: image, offset: startOffset };
+}
+
+function written({ row, keyword, values, open, close, items, isWhole }: Clause): Written {
+  const inner = items.map(written);
+  const words = [keyword, ...values, open, close].filter((token) => token !== undefined);
+  const ends = words.map(({ startOffset, image }) => startOffset + image.length);
+  return {
+    clause: row.id,
+    ...(keyword && { keyword: plain(keyword) }),
+    values: values.map(plain),
+    offset: words[0]?.startOffset ?? 0,
+    end: Math.max(...ends, inner.at(-1)?.end ?? 0),
+    ...(open && { body: { open: open.startOffset, ...(close && { close: close.startOffset }) } }),
+    items: inner,
+    isWhole,
   };
 }
 
@@ -76,8 +113,8 @@ function withinLimits(tokens: IToken[]): { kept: IToken[]; mistake?: Mistake } {
     const isTooMany = token.tokenType === TooMany;
     if (isTooMany || depth > maxNesting) {
       const reason = isTooMany ? "tokens" : "nesting";
-      const mistake: Mistake = { offset: token.startOffset, symbol: "", expected: [], reason };
-      return { kept: tokens.slice(0, index), mistake };
+      const place = { offset: token.startOffset, symbol: "", expected: [], block: "file" };
+      return { kept: tokens.slice(0, index), mistake: { ...place, reason } };
     }
   }
   return { kept: tokens };

@@ -1,293 +1,346 @@
 /**
- * Sentences of conntrackd.conf: one rule for each clause.
+ * Sentences of conntrackd.conf: one rule for each row of clauses.ts.
  *
- * One token of lookahead decides everything. After a mistake the recovering parser goes on, so
- * that all mistakes of a file can be shown; what a clause means is none of its business.
- * Described in: the grammar of doc/config.md.
+ * One token of lookahead decides everything. The rules also say what becomes of a mistake: it is
+ * noted, what belongs to it is set aside, and reading goes on. So the first mistake is where a parser
+ * that stops would stop, and one run finds all of them in linear time. What a clause means is none of
+ * its business. Described in: doc/config.md, "Mistakes".
  */
 
-import { CstParser, EOF, type TokenType } from "chevrotain";
-import * as t from "./tokens.ts";
-import { keyword } from "./tokens.ts";
+import { EmbeddedActionsParser, EOF, type IToken, type TokenType } from "chevrotain";
+import { type ClauseRow, clauseRows, clausesIn } from "./clauses.ts";
+import { legacyWords } from "./keywords.ts";
+import type { Element } from "./shape.ts";
+import { Anything, Inner, LeftBrace, RightBrace, tokenNamed, tokenTypes } from "./tokens.ts";
 
-const states = [
-  "SYN_SENT",
-  "SYN_RECV",
-  "ESTABLISHED",
-  "FIN_WAIT",
-  "CLOSE_WAIT",
-  "LAST_ACK",
-  "TIME_WAIT",
-  "CLOSE",
-  "LISTEN",
-].map(keyword);
+export interface Clause {
+  readonly row: ClauseRow;
+  keyword?: IToken;
+  /** What stands between the keyword and the braces. */
+  readonly values: IToken[];
+  open?: IToken;
+  close?: IToken;
+  items: Clause[];
+  /** False: a word is missing or wrong. Braces that stay open do not count. */
+  isWhole: boolean;
+}
 
-class ConfigParser extends CstParser {
-  constructor(isRecovering: boolean, isValidating: boolean) {
-    super([...t.tokenTypes], {
-      recoveryEnabled: isRecovering,
-      maxLookahead: 1,
-      nodeLocationTracking: "onlyOffset",
-      // The grammar is fixed: a test validates it, and a program that starts does not pay for it.
-      skipValidations: !isValidating,
+/** A token that does not fit. At the end of the text its type is EOF. */
+export interface Misfit {
+  readonly token: IToken;
+  /** Names of the tokens that would have fitted. */
+  readonly expected: readonly string[];
+  /** The clause in whose braces it stands. */
+  readonly block: string;
+}
+
+export interface Parsed {
+  readonly clauses: Clause[];
+  /** In file order. */
+  readonly misfits: Misfit[];
+}
+
+/** Beyond, mistakes are not noted any more. */
+const maxMisfits = 1000;
+const top = "file";
+
+/** A clause while it is read. */
+interface Draft {
+  readonly clause: Clause;
+  /** The clause in whose braces it stands. */
+  readonly block: string;
+  /** The first word of a clause without keyword, until the element that it belongs to. */
+  ahead: IToken | undefined;
+  /** Words that might have stood here instead. */
+  skipped: string[];
+}
+
+class ConfigParser extends EmbeddedActionsParser {
+  private text = "";
+  private misfits: Misfit[] = [];
+  private readonly clauseRules = new Map<string, (block: string) => Clause>();
+  private readonly strangers: { readonly inner: Stranger; readonly top: Stranger };
+  private readonly start: () => Clause[];
+
+  constructor(isValidating: boolean) {
+    // The grammar is fixed: a test validates it, and a program that starts does not pay for it.
+    super([...tokenTypes], { maxLookahead: 1, skipValidations: !isValidating });
+    for (const row of clauseRows) {
+      const rule = this.RULE(`${row.id}Clause`, (block: string) => this.clause(row, block));
+      this.clauseRules.set(row.id, (block) => this.subrule(0, rule, { ARGS: [block] }));
+    }
+    // A rule becomes a member of this class, so its name must not be one.
+    // Only at the top a closing brace can be a stranger.
+    const inner = this.RULE("innerStranger", (block: string) => this.stranger(block, Inner));
+    const outer = this.RULE("topStranger", (block: string) => this.stranger(block, Anything));
+    this.strangers = {
+      inner: (block) => this.subrule(0, inner, { ARGS: [block] }),
+      top: (block) => this.subrule(0, outer, { ARGS: [block] }),
+    };
+    this.start = this.RULE("wholeFile", () => {
+      const clauses = this.items(top);
+      this.consume(0, EOF);
+      return clauses;
     });
     this.performSelfAnalysis();
   }
 
-  readonly file = this.RULE("file", () => {
-    this.MANY(() =>
-      this.OR([
-        { ALT: () => this.SUBRULE(this.general) },
-        { ALT: () => this.SUBRULE(this.sync) },
-        { ALT: () => this.SUBRULE(this.stats) },
-        { ALT: () => this.SUBRULE(this.helper) },
-      ]),
-    );
-    this.CONSUME(EOF);
-  });
+  parse(text: string, tokens: IToken[]): Parsed {
+    this.input = tokens;
+    this.text = text;
+    this.misfits = [];
+    const clauses = this.start();
+    const [error] = this.errors;
+    if (error !== undefined) throw error; // The rules take every sequence of tokens.
+    return { clauses, misfits: this.misfits };
+  }
 
-  // General.
-  readonly general = this.block("general", "General", () => [
-    ...[this.hashSize, this.hashLimit, this.logFile, this.syslog, this.lockFile, this.unix],
-    ...[this.netlinkBufferSize, this.netlinkBufferSizeMaxGrowth, this.eventIterationLimit],
-    ...[this.pollSecs, this.netlinkOverrunResync, this.netlinkEventsReliable, this.nice],
-    ...[this.scheduler, this.systemd, this.filter],
-  ]);
-  readonly hashSize = this.clause("hashSize", "HashSize", t.NumberToken);
-  readonly hashLimit = this.clause("hashLimit", "HashLimit", t.NumberToken);
-  readonly logFile = this.clause("logFile", "LogFile", t.On, t.Off, t.PathName);
-  readonly syslog = this.clause("syslog", "Syslog", t.On, t.Off, t.Word);
-  readonly lockFile = this.clause("lockFile", "LockFile", t.PathName);
-  readonly unix = this.block("unix", "UNIX", () => [this.unixPath, this.unixBacklog]);
-  readonly unixPath = this.clause("unixPath", "Path", t.PathName);
-  readonly unixBacklog = this.clause("unixBacklog", "Backlog", t.NumberToken);
-  readonly netlinkBufferSize = this.clause("netlinkBufferSize", "NetlinkBufferSize", t.NumberToken);
-  readonly netlinkBufferSizeMaxGrowth = this.clause(
-    "netlinkBufferSizeMaxGrowth",
-    "NetlinkBufferSizeMaxGrowth",
-    t.NumberToken,
-  );
-  readonly eventIterationLimit = this.clause(
-    "eventIterationLimit",
-    "EventIterationLimit",
-    t.NumberToken,
-  );
-  readonly pollSecs = this.clause("pollSecs", "PollSecs", t.NumberToken);
-  readonly netlinkOverrunResync = this.clause(
-    "netlinkOverrunResync",
-    "NetlinkOverrunResync",
-    t.On,
-    t.Off,
-    t.NumberToken,
-  );
-  readonly netlinkEventsReliable = this.onOff("netlinkEventsReliable", "NetlinkEventsReliable");
-  readonly nice = this.clause("nice", "Nice", t.Signed);
-  readonly scheduler = this.block("scheduler", "Scheduler", () => [
-    this.schedulerType,
-    this.schedulerPriority,
-  ]);
-  readonly schedulerType = this.clause("schedulerType", "Type", t.Word);
-  readonly schedulerPriority = this.clause("schedulerPriority", "Priority", t.NumberToken);
-  readonly systemd = this.onOff("systemd", "Systemd");
-
-  // Filter.
-  readonly filter = this.RULE("filter", () => {
-    this.CONSUME(keyword("Filter"));
-    this.OPTION(() => {
-      this.CONSUME(keyword("From"));
-      this.oneOf([keyword("Userspace"), keyword("Kernelspace")]);
+  private clause(row: ClauseRow, block: string): Clause {
+    const clause: Clause = { row, values: [], items: [], isWhole: true };
+    const draft: Draft = { clause, block, ahead: undefined, skipped: [] };
+    if (row.keyword === undefined) draft.ahead = this.oneOf(0, firstWords(row));
+    else clause.keyword = this.consume(0, tokenNamed(row.keyword));
+    row.elements.forEach((element, index) => {
+      this.element(draft, element, index * 10 + 1);
     });
-    this.braces([this.filterProtocol, this.filterAddress, this.filterState]);
-  });
-  readonly filterProtocol = this.criterion("filterProtocol", "Protocol", () => [
-    this.filterProtocolName,
-  ]);
-  readonly filterProtocolName = this.RULE("filterProtocolName", () => {
-    this.oneOf([t.Word, keyword("TCP"), keyword("UDP")]);
-  });
-  readonly filterAddress = this.criterion("filterAddress", "Address", () => [
-    this.filterIpv4,
-    this.filterIpv6,
-  ]);
-  readonly filterIpv4 = this.clause("filterIpv4", "IPv4_address", t.Ip);
-  readonly filterIpv6 = this.clause("filterIpv6", "IPv6_address", t.Ip);
-  readonly filterState = this.criterion("filterState", "State", () => [this.filterStateGroup]);
-  readonly filterStateGroup = this.RULE("filterStateGroup", () => {
-    this.MANY(() => this.oneOf(states));
-    this.CONSUME(keyword("for"));
-    this.CONSUME(keyword("TCP"));
-  });
-
-  // Sync.
-  readonly sync = this.block("sync", "Sync", () => [
-    ...[this.refreshTime, this.cacheTimeout, this.commitTimeout, this.purgeTimeout],
-    ...[this.multicast, this.udp, this.tcp, this.mode, this.options],
-  ]);
-  readonly refreshTime = this.clause("refreshTime", "RefreshTime", t.NumberToken);
-  readonly cacheTimeout = this.clause("cacheTimeout", "CacheTimeout", t.NumberToken);
-  readonly commitTimeout = this.clause("commitTimeout", "CommitTimeout", t.NumberToken);
-  readonly purgeTimeout = this.clause("purgeTimeout", "PurgeTimeout", t.NumberToken);
-  readonly mode = this.RULE("mode", () => {
-    this.CONSUME(keyword("Mode"));
-    this.OR([
-      { ALT: () => this.SUBRULE(this.alarm) },
-      { ALT: () => this.SUBRULE(this.ftfw) },
-      { ALT: () => this.SUBRULE(this.notrack) },
-    ]);
-  });
-  readonly alarm = this.block("alarm", t.Alarm, () => [
-    ...[this.refreshTime, this.cacheTimeout, this.commitTimeout, this.purgeTimeout],
-  ]);
-  readonly ftfw = this.block("ftfw", t.Ftfw, () => [
-    ...[this.commitTimeout, this.purgeTimeout, this.resendQueueSize, this.ackWindowSize],
-    ...[this.disableExternalCache, this.startupResync],
-  ]);
-  readonly notrack = this.block("notrack", t.Notrack, () => [
-    ...[this.commitTimeout, this.purgeTimeout, this.disableInternalCache],
-    ...[this.disableExternalCache, this.startupResync],
-  ]);
-  readonly resendQueueSize = this.clause("resendQueueSize", "ResendQueueSize", t.NumberToken);
-  readonly ackWindowSize = this.clause("ackWindowSize", "ACKWindowSize", t.NumberToken);
-  readonly disableInternalCache = this.onOff("disableInternalCache", "DisableInternalCache");
-  readonly disableExternalCache = this.onOff("disableExternalCache", "DisableExternalCache");
-  readonly startupResync = this.onOff("startupResync", "StartupResync");
-  readonly options = this.block("options", "Options", () => [
-    this.tcpWindowTracking,
-    this.expectationSync,
-  ]);
-  readonly tcpWindowTracking = this.onOff("tcpWindowTracking", "TCPWindowTracking");
-  readonly expectationSync = this.RULE("expectationSync", () => {
-    this.CONSUME(keyword("ExpectationSync"));
-    this.OR([
-      { ALT: () => this.CONSUME(t.On) },
-      { ALT: () => this.CONSUME(t.Off) },
-      { ALT: () => this.SUBRULE(this.expectationHelpers) },
-    ]);
-  });
-  readonly expectationHelpers = this.RULE("expectationHelpers", () =>
-    this.braces([this.expectationHelper]),
-  );
-  readonly expectationHelper = this.RULE("expectationHelper", () => {
-    this.CONSUME(t.Word);
-  });
-
-  // Links.
-  readonly multicast = this.link("multicast", "Multicast", () => [
-    ...[this.multicastIpv4, this.multicastIpv6, this.ipv4Interface, this.ipv6Interface],
-    ...[this.linkInterface, this.group, this.sndSocketBuffer, this.rcvSocketBuffer, this.checksum],
-  ]);
-  readonly udp = this.link("udp", "UDP", () => this.unicast());
-  readonly tcp = this.link("tcp", "TCP", () => [...this.unicast(), this.errorQueueLength]);
-  readonly multicastIpv4 = this.clause("multicastIpv4", "IPv4_address", t.Ip);
-  readonly multicastIpv6 = this.clause("multicastIpv6", "IPv6_address", t.Ip);
-  readonly ipv4Interface = this.clause("ipv4Interface", "IPv4_interface", t.Ip);
-  readonly ipv6Interface = this.clause("ipv6Interface", "IPv6_interface", t.Ip);
-  readonly group = this.clause("group", "Group", t.NumberToken);
-  readonly localIpv4 = this.clause("localIpv4", "IPv4_address", t.Ip);
-  readonly localIpv6 = this.clause("localIpv6", "IPv6_address", t.Ip);
-  readonly peerIpv4 = this.clause("peerIpv4", "IPv4_Destination_Address", t.Ip);
-  readonly peerIpv6 = this.clause("peerIpv6", "IPv6_Destination_Address", t.Ip);
-  readonly linkInterface = this.clause("linkInterface", "Interface", t.Word);
-  readonly port = this.clause("port", "Port", t.NumberToken);
-  readonly sndSocketBuffer = this.clause("sndSocketBuffer", "SndSocketBuffer", t.NumberToken);
-  readonly rcvSocketBuffer = this.clause("rcvSocketBuffer", "RcvSocketBuffer", t.NumberToken);
-  readonly checksum = this.onOff("checksum", "Checksum");
-  readonly errorQueueLength = this.clause("errorQueueLength", "ErrorQueueLength", t.NumberToken);
-
-  // Stats.
-  readonly stats = this.block("stats", "Stats", () => [this.statsLogFile, this.statsSyslog]);
-  readonly statsLogFile = this.clause("statsLogFile", "LogFile", t.On, t.Off, t.PathName);
-  readonly statsSyslog = this.clause("statsSyslog", "Syslog", t.On, t.Off, t.Word);
-
-  // Helper. A `Type` inside a `Type` is legal, an accident of the language.
-  readonly helper = this.block("helper", "Helper", () => [...this.helperItems(), this.setup]);
-  readonly setup = this.onOff("setup", "Setup");
-  readonly helperType = this.RULE("helperType", () => {
-    this.CONSUME(keyword("Type"));
-    this.CONSUME1(t.Word);
-    this.CONSUME2(t.Word);
-    this.CONSUME3(t.Word);
-    this.braces(this.helperItems());
-  });
-  readonly queueNum = this.clause("queueNum", "QueueNum", t.NumberToken);
-  readonly queueLen = this.clause("queueLen", "QueueLen", t.NumberToken);
-  readonly policy = this.RULE("policy", () => {
-    this.CONSUME(keyword("Policy"));
-    this.CONSUME(t.Word);
-    this.braces([this.expectMax, this.expectTimeout]);
-  });
-  readonly expectMax = this.clause("expectMax", "ExpectMax", t.NumberToken);
-  readonly expectTimeout = this.clause("expectTimeout", "ExpectTimeout", t.NumberToken);
-
-  /** What a UDP and a TCP link have in common. */
-  private unicast(): Rule[] {
-    return [
-      ...[this.localIpv4, this.localIpv6, this.peerIpv4, this.peerIpv6, this.linkInterface],
-      ...[this.port, this.sndSocketBuffer, this.rcvSocketBuffer, this.checksum],
-    ];
+    return clause;
   }
 
-  private helperItems(): Rule[] {
-    return [this.helperType, this.queueNum, this.queueLen, this.policy];
+  private element(draft: Draft, element: Element, index: number): void {
+    if (element.kind === "one") this.one(draft, element.of, index);
+    if (element.kind === "many") this.several(draft, element.of, index);
+    if (element.kind === "optional") this.perhaps(draft, element.words, index);
+    if (element.kind === "body") this.body(draft, element.instead, index);
+    if (element.kind === "item") this.item(draft, index);
   }
 
-  /** A keyword and one value. */
-  private clause(name: string, spelling: string, ...values: TokenType[]): Rule {
-    return this.RULE(name, () => {
-      this.CONSUME(keyword(spelling));
-      this.oneOf(values);
+  private one(draft: Draft, of: readonly string[], index: number): void {
+    this.ACTION(() => {
+      if (draft.ahead === undefined) this.demand(draft, of);
+    });
+    const isNext = () => draft.clause.isWhole && draft.ahead === undefined;
+    const token = this.option(index, { GATE: isNext, DEF: () => this.oneOf(index, of) });
+    this.ACTION(() => this.take(draft, token ?? draft.ahead));
+  }
+
+  private several(draft: Draft, of: readonly string[], index: number): void {
+    this.ACTION(() => {
+      if (draft.ahead && of.includes(draft.ahead.tokenType.name)) this.take(draft, draft.ahead);
+      draft.skipped.push(...of);
+    });
+    const isNext = () => draft.ahead === undefined;
+    const next = () => {
+      const token = this.oneOf(index, of);
+      this.ACTION(() => draft.clause.values.push(token));
+    };
+    this.many(index, { GATE: isNext, DEF: next });
+  }
+
+  private perhaps(draft: Draft, words: readonly (readonly string[])[], index: number): void {
+    const [first = [], ...rest] = words;
+    const isGiven = this.option(index, () => {
+      const token = this.oneOf(index, first);
+      this.ACTION(() => this.take(draft, token));
+      rest.forEach((of, i) => {
+        this.one(draft, of, index + 1 + i);
+      });
+      return true;
+    });
+    this.ACTION(() => {
+      if (isGiven !== true) draft.skipped.push(...first);
     });
   }
 
-  private onOff(name: string, spelling: string): Rule {
-    return this.clause(name, spelling, t.On, t.Off);
+  private body(draft: Draft, instead: readonly string[], index: number): void {
+    const { clause } = draft;
+    this.ACTION(() => this.demand(draft, [...instead, LeftBrace.name], true));
+    if (instead.length > 0) {
+      const isNext = () => clause.isWhole;
+      const token = this.option(index, { GATE: isNext, DEF: () => this.oneOf(index, instead) });
+      this.ACTION(() => this.take(draft, token));
+    }
+    const isNext = () => clause.values.length === 0 || instead.length === 0;
+    this.option(index + 1, { GATE: isNext, DEF: () => this.braces(clause) });
   }
 
-  /** A keyword and items in braces. The rules are asked for late: they may be defined further down. */
-  private block(name: string, opening: string | TokenType, items: () => Rule[]): Rule {
-    const first = typeof opening === "string" ? keyword(opening) : opening;
-    return this.RULE(name, () => {
-      this.CONSUME(first);
-      this.braces(items());
+  private item(draft: Draft, index: number): void {
+    const { clause } = draft;
+    this.ACTION(() => this.demand(draft, openings(clause.row.id)));
+    this.option(index, {
+      GATE: () => clause.isWhole,
+      DEF: () => {
+        const item = this.or(index, this.alternatives(clause.row.id));
+        this.ACTION(() => clause.items.push(item));
+      },
     });
   }
 
-  private criterion(name: string, spelling: string, items: () => Rule[]): Rule {
-    return this.RULE(name, () => {
-      this.CONSUME(keyword(spelling));
-      this.oneOf([keyword("Accept"), keyword("Ignore")]);
-      this.braces(items());
+  private braces(clause: Clause): void {
+    const open = this.consume(0, LeftBrace);
+    const items = this.items(clause.row.id);
+    const close = this.option(0, () => this.consume(0, RightBrace));
+    this.ACTION(() => {
+      clause.open = open;
+      clause.items = items;
+      if (close === undefined) this.note(expectedIn(clause.row.id), clause.row.id);
+      else clause.close = close;
     });
   }
 
-  private link(name: string, spelling: string, items: () => Rule[]): Rule {
-    return this.RULE(name, () => {
-      this.CONSUME(keyword(spelling));
-      this.OPTION(() => this.CONSUME(keyword("Default")));
-      this.braces(items());
+  private items(block: string): Clause[] {
+    const items: Clause[] = [];
+    const stranger = {
+      ALT: () => this.strangers[block === top ? "top" : "inner"](block),
+      IGNORE_AMBIGUITIES: true, // Any token may be one; a clause that fits comes first.
+    };
+    const alternatives = [...this.alternatives(block), stranger];
+    this.many(0, {
+      // A section within another: the brace between them was forgotten.
+      GATE: () => block === top || !this.isSectionAhead(),
+      DEF: () => {
+        const item: Clause | undefined = this.or(0, alternatives);
+        this.ACTION(() => item !== undefined && items.push(item));
+      },
     });
+    return items;
   }
 
-  private braces(items: Rule[]): void {
-    const alternatives = items.map((rule) => ({ ALT: () => this.SUBRULE(rule) }));
-    this.CONSUME(t.LeftBrace);
-    // Alone, an item needs no choice.
-    this.MANY(() => (alternatives.length === 1 ? alternatives[0]?.ALT() : this.OR9(alternatives)));
-    this.CONSUME(t.RightBrace);
+  private alternatives(block: string): { ALT: () => Clause }[] {
+    return clausesIn(block).map(({ id }) => ({
+      ALT: () => {
+        const rule = this.clauseRules.get(id);
+        if (rule === undefined) throw new Error(`no rule ${id}`);
+        return rule(block);
+      },
+    }));
   }
 
-  private oneOf(types: readonly TokenType[]): void {
-    const [only] = types;
-    if (types.length === 1 && only !== undefined) this.CONSUME(only);
-    else this.OR8(types.map((type) => ({ ALT: () => this.CONSUME(type) })));
+  private stranger(block: string, kind: TokenType): undefined {
+    this.ACTION(() => this.note(expectedIn(block), block));
+    const token = this.consume(0, kind);
+    this.ACTION(() => {
+      if (token.tokenType === LeftBrace) this.setAsideBraces(1);
+      else if (token.tokenType !== RightBrace) this.setAside(block, false);
+    });
+    return undefined;
+  }
+
+  private oneOf(index: number, names: readonly string[]): IToken {
+    const [only = ""] = names;
+    if (names.length === 1) return this.consume(index, tokenNamed(only));
+    const consume = (name: string) => ({ ALT: () => this.consume(index, tokenNamed(name)) });
+    return this.or(index, names.map(consume));
+  }
+
+  private take(draft: Draft, token: IToken | undefined): void {
+    if (token === undefined || !draft.clause.isWhole) return;
+    draft.clause.values.push(token);
+    draft.ahead = undefined;
+    draft.skipped = [];
+  }
+
+  /** The next token is one of these, or the clause is broken from here on. */
+  private demand({ clause, block, skipped }: Draft, names: readonly string[], hasBody = false) {
+    if (!clause.isWhole) return;
+    const next = this.LA(1).tokenType;
+    const fits = (name: string) => fitsType(next, tokenNamed(name));
+    if (names.some(fits)) return;
+    clause.isWhole = false;
+    this.note([...skipped, ...names].filter(isOfToday), block);
+    this.setAside(block, hasBody || clause.row.elements.some(({ kind }) => kind === "body"));
+  }
+
+  private note(expected: readonly string[], block: string): void {
+    const token = this.LA(1);
+    if (this.misfits.at(-1)?.token === token || this.misfits.length >= maxMisfits) return;
+    this.misfits.push({ token, expected, block });
+  }
+
+  /** What belongs to a mistake: the rest of its line up to a clause, and braces that follow. */
+  private setAside(block: string, stopsAtBrace: boolean): void {
+    const clauses = new Set(openings(block));
+    for (;;) {
+      const { tokenType, startOffset } = this.LA(1);
+      if (tokenType === EOF || tokenType === RightBrace) return;
+      if (tokenType === LeftBrace) {
+        if (!stopsAtBrace) this.setAsideBraces(0);
+        return;
+      }
+      const { startOffset: before, image } = this.LA(0);
+      const isNextLine = this.text.slice(before + image.length, startOffset).includes("\n");
+      if (isNextLine || clauses.has(tokenType.name) || this.isSectionAhead()) return;
+      this.SKIP_TOKEN();
+    }
+  }
+
+  /** @param open Braces that are open already. */
+  private setAsideBraces(open: number): void {
+    let depth = open;
+    do {
+      const { tokenType } = this.LA(1);
+      if (tokenType === EOF || this.isSectionAhead()) return;
+      if (tokenType === LeftBrace) depth++;
+      if (tokenType === RightBrace) depth--;
+      this.SKIP_TOKEN();
+    } while (depth > 0);
+  }
+
+  private isSectionAhead(): boolean {
+    return sections.has(this.LA(1).tokenType.name) && this.LA(2).tokenType === LeftBrace;
   }
 }
 
-type Rule = ReturnType<CstParser["RULE"]>;
+type Stranger = (block: string) => undefined;
 
-export type { ConfigParser };
+const sections: ReadonlySet<string> = new Set(
+  clausesIn(top).flatMap(({ keyword, legacy }) => (keyword && !legacy ? [keyword] : [])),
+);
+
+function fitsType(actual: TokenType, wanted: TokenType): boolean {
+  return actual === wanted || (actual.CATEGORIES ?? []).includes(wanted);
+}
+
+/** Tokens that may begin a clause without keyword. */
+function firstWords(row: ClauseRow): string[] {
+  const [first, second] = row.elements;
+  if (first?.kind === "one") return [...first.of];
+  if (first?.kind === "many" && second?.kind === "one") return [...first.of, ...second.of];
+  throw new Error(`clause ${row.id} has no first word`);
+}
+
+/** People are not told words of older releases. */
+function isOfToday(name: string): boolean {
+  return !legacyWords.includes(name);
+}
+
+const openingsOf = new Map<string, readonly string[]>();
+
+/** Names of the tokens that may begin a clause in the braces of `block`. */
+function openings(block: string): readonly string[] {
+  const known = openingsOf.get(block);
+  if (known !== undefined) return known;
+  const rows = clausesIn(block);
+  const names = rows.flatMap((row) => (row.keyword ? [row.keyword] : firstWords(row)));
+  openingsOf.set(block, names);
+  return names;
+}
+
+const expectations = new Map<string, readonly string[]>();
+
+/** What people may write in these braces: nothing of older releases. */
+function expectedIn(block: string): readonly string[] {
+  const known = expectations.get(block);
+  if (known !== undefined) return known;
+  const rows = clausesIn(block).filter(({ legacy }) => legacy === undefined);
+  const names = rows.flatMap((row) => (row.keyword ? [row.keyword] : firstWords(row)));
+  const all = block === top ? names : [...names, RightBrace.name];
+  expectations.set(block, all);
+  return all;
+}
 
 /** Analysing the grammar takes some milliseconds: a program makes one parser. */
-export function createParser(isRecovering: boolean, isValidating = false): ConfigParser {
-  return new ConfigParser(isRecovering, isValidating);
+export function createParser(isValidating = false): {
+  parse(text: string, tokens: IToken[]): Parsed;
+} {
+  return new ConfigParser(isValidating);
 }

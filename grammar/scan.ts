@@ -6,7 +6,7 @@
  * offsets. All rows are linear in the length of what they match: no input makes the scan slow.
  */
 
-import { keywords } from "./keywords.ts";
+import { keywords, legacyWords } from "./keywords.ts";
 
 export interface Pattern {
   /** The token's name. */
@@ -21,9 +21,12 @@ export interface Scanned {
   readonly end: number;
 }
 
-const keywordOf = new Map(
-  keywords.flatMap((row) => [row.spelling, ...row.synonyms].map((word) => [word, row.spelling])),
-);
+const keywordOf = new Map([
+  ...keywords.flatMap(({ spelling, synonyms }) =>
+    [spelling, ...synonyms].map((word): [string, string] => [word, spelling]),
+  ),
+  ...legacyWords.map((word): [string, string] => [word, word]),
+]);
 
 function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
@@ -166,11 +169,11 @@ export const patterns: readonly Pattern[] = [
   { name: "Signed", end: signed },
   { name: "Ip", end: (text, at) => Math.max(ipv4(text, at), ipv6(text, at)) },
   { name: "PathName", end: path },
-  { name: "Alarm", end: spelled("alarm") },
+  { name: "ALARM", end: spelled("alarm") },
   { name: "OldAlarm", end: oldAlarm },
-  { name: "Ftfw", end: spelled("ftfw") },
+  { name: "FTFW", end: spelled("ftfw") },
   { name: "OldFtfw", end: spelled("nack") },
-  { name: "Notrack", end: spelled("notrack") },
+  { name: "NOTRACK", end: spelled("notrack") },
   { name: "Word", end: word },
   { name: "Comment", end: comment },
   { name: "Blank", end: blank },

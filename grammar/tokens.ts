@@ -1,96 +1,84 @@
 /**
- * Tokens of conntrackd.conf for chevrotain.
+ * Tokens of conntrackd.conf, as chevrotain's parser takes them.
  *
- * Its lexer takes the first pattern that matches where the language wants the longest, so every
- * token's pattern asks the same scanner (scan.ts) and accepts only its own name. Every byte of a
- * file is some token: the lexer itself never fails.
+ * Its own lexer takes the first pattern that matches, where the language wants the longest: scan.ts
+ * does that, once for each place. Every byte of a file belongs to some token; nothing fails here.
  */
 
 import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
-import { keywords } from "./keywords.ts";
-import { type Scanned, scan } from "./scan.ts";
+import { keywords, legacyWords } from "./keywords.ts";
+import { scan } from "./scan.ts";
 
 /** Tokens a file may have; what lies beyond is one `TooMany`. A real file has a few hundred. */
 export const maxTokens = 200_000;
 
-/** What was found at the last place asked: chevrotain asks once for each candidate type. */
-let asked: { readonly text: string; readonly at: number; readonly found: Scanned } | undefined;
+/** Every token, and every token but the closing brace. */
+export const Anything = createToken({ name: "Anything", pattern: Lexer.NA });
+export const Inner = createToken({ name: "Inner", pattern: Lexer.NA, categories: [Anything] });
 
-function found(text: string, at: number, before: number): Scanned {
-  if (before >= maxTokens) return { name: "TooMany", end: text.length };
-  if (asked?.at !== at || asked.text !== text) asked = { text, at, found: scan(text, at) };
-  return asked.found;
-}
+const types = new Map<string, TokenType>();
 
-interface Shape {
-  readonly label?: string;
-  readonly starts?: readonly string[];
-  readonly isKindOf?: TokenType;
-  readonly isSkipped?: boolean;
-}
-
-function token(name: string, shape: Shape = {}): TokenType {
-  const pattern = (text: string, at: number, before: IToken[]): [string] | null => {
-    const { name: actual, end } = found(text, at, before.length);
-    return actual === name ? [text.slice(at, end)] : null;
-  };
-  return createToken({
-    name,
-    pattern,
-    line_breaks: false,
-    label: shape.label ?? name,
-    start_chars_hint: [...(shape.starts ?? everyCharacter)],
-    ...(shape.isKindOf === undefined ? {} : { categories: [shape.isKindOf] }),
-    ...(shape.isSkipped ? { group: Lexer.SKIPPED } : {}),
-  });
-}
-
-const everyCharacter = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
-const digits = [..."0123456789"];
-const letters = everyCharacter.filter((character) => /[A-Za-z]/.test(character));
-
-export const On = token("On", { label: "on", starts: [..."oOyY|"] });
-export const Off = token("Off", { label: "off", starts: [..."oOnN|"] });
-export const NumberToken = token("Number", { label: "a number", starts: digits });
-export const Signed = token("Signed", { label: "a number with a sign", starts: ["+", "-"] });
-export const Ip = token("Ip", { label: "an IP address", starts: [...digits, ..."abcdefABCDEF:"] });
-export const PathName = token("PathName", { label: "an absolute path", starts: ["/"] });
-export const Alarm = token("Alarm", { label: "ALARM", starts: [..."aA|"] });
-export const OldAlarm = token("OldAlarm", { isKindOf: Alarm, starts: [..."pP|"] });
-export const Ftfw = token("Ftfw", { label: "FTFW", starts: [..."fF|"] });
-export const OldFtfw = token("OldFtfw", { isKindOf: Ftfw, starts: [..."nN|"] });
-export const Notrack = token("Notrack", { label: "NOTRACK", starts: [..."nN|"] });
-export const Word = token("Word", { label: "a word", starts: letters });
-export const LeftBrace = token("LeftBrace", { label: "{", starts: ["{"] });
-export const RightBrace = token("RightBrace", { label: "}", starts: ["}"] });
-/** A byte that begins no word of the language: always a syntax error. */
-export const Stray = token("Stray");
-/** All that follows the last token a file may have: always an error. */
-export const TooMany = token("TooMany");
-const Comment = token("Comment", { isSkipped: true, starts: ["#"] });
-const Blank = token("Blank", { isSkipped: true, starts: [..." \t\r\n"] });
-
-const keywordTokens = new Map(
-  keywords.map(({ spelling, synonyms }) => [
-    spelling,
-    token(spelling, { starts: [spelling, ...synonyms].map((word) => word.charAt(0)) }),
-  ]),
-);
-
-/** The token of a keyword row. @throws when there is no such row, at load time. */
-export function keyword(spelling: string): TokenType {
-  const type = keywordTokens.get(spelling);
-  if (type === undefined) throw new Error(`no keyword row for ${spelling}`);
+function define(name: string, label = name, kinds: TokenType[] = [Inner]): TokenType {
+  const type = createToken({ name, label, pattern: Lexer.NA, categories: kinds });
+  types.set(name, type);
   return type;
 }
 
-// The order is of no importance: at most one pattern accepts at any place.
-export const tokenTypes: readonly TokenType[] = [
-  Blank,
-  Comment,
-  ...[LeftBrace, RightBrace, NumberToken, Word, On, Off, Ip, PathName, Signed],
-  ...[Alarm, OldAlarm, Ftfw, OldFtfw, Notrack],
-  ...keywordTokens.values(),
-  Stray,
-  TooMany,
-];
+define("On", "on");
+define("Off", "off");
+define("Number", "a number");
+define("Signed", "a number with a sign");
+define("Ip", "an IP address");
+define("PathName", "an absolute path");
+define("OldAlarm", "ALARM", [define("ALARM"), Inner]);
+define("OldFtfw", "FTFW", [define("FTFW"), Inner]);
+define("NOTRACK");
+export const Word = define("Word", "a word");
+/** A byte that begins no word of the language: always a syntax error. */
+define("Stray");
+/** All that follows the last token a file may have: always an error. */
+export const TooMany = define("TooMany");
+export const LeftBrace = define("LeftBrace", "{");
+export const RightBrace = define("RightBrace", "}", [Anything]);
+for (const { spelling } of keywords) define(spelling);
+// Where a word is expected, the keyword of an older release is one.
+for (const spelling of legacyWords) define(spelling, spelling, [Word, Inner]);
+
+/** @throws when there is no such token, at load time. */
+export function tokenNamed(name: string): TokenType {
+  const type = types.get(name);
+  if (type === undefined) throw new Error(`no token ${name}`);
+  return type;
+}
+
+export const tokenTypes: readonly TokenType[] = [Anything, Inner, ...types.values()];
+
+export interface Tokens {
+  readonly tokens: IToken[];
+  readonly comments: readonly { readonly offset: number; readonly text: string }[];
+}
+
+/** @param text One character for each byte, so that offsets are byte offsets. */
+export function tokenize(text: string): Tokens {
+  const tokens: IToken[] = [];
+  const comments: { offset: number; text: string }[] = [];
+  const add = (name: string, from: number, end: number) => {
+    const tokenType = tokenNamed(name);
+    const { tokenTypeIdx } = tokenType;
+    if (tokenTypeIdx === undefined) throw new Error(`token ${name} has no index`);
+    tokens.push({ image: text.slice(from, end), startOffset: from, tokenType, tokenTypeIdx });
+  };
+  for (let at = 0; at < text.length; ) {
+    const { name, end } = scan(text, at);
+    if (name === "Comment") comments.push({ offset: at, text: text.slice(at, end) });
+    else if (name !== "Blank") {
+      if (tokens.length >= maxTokens) {
+        add("TooMany", at, text.length);
+        break;
+      }
+      add(name, at, end);
+    }
+    at = end;
+  }
+  return { tokens, comments };
+}

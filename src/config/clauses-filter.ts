@@ -1,10 +1,11 @@
 /** What the clauses of `Filter` mean. Blocks add up; the last word of each criterion decides. */
 
+import type { Token } from "../../grammar/index.ts";
 import { ipv4Number, parseIpv4, parseIpv6 } from "./address.ts";
 import { type Logic, type TcpState, tcpStates } from "./model.ts";
-import { apply, type Clauses, type Reading, type Value } from "./reading.ts";
+import { apply, type Clauses, type Reading, wrapped } from "./reading.ts";
 
-function logicOf([value]: readonly Value[]): Logic {
+function logicOf([value]: readonly Token[]): Logic {
   return value?.name === "Accept" ? "accept" : "ignore";
 }
 
@@ -12,16 +13,14 @@ function logicOf([value]: readonly Value[]): Logic {
 function network(reading: Reading, text: string, version: 4 | 6): Network | undefined {
   const [address = "", digits] = text.split("/");
   const bits = version === 4 ? 32 : 128;
-  const large = digits === undefined ? BigInt(bits) : BigInt(digits.slice(0, 20));
-  const capped = large > 0x7fffffffffffffffn ? 0x7fffffffffffffffn : large;
-  const prefix = Number(BigInt.asIntN(32, capped));
+  const prefix = digits === undefined ? bits : wrapped(digits);
   if (prefix < 0 || prefix > bits) {
-    reading.warn(`${address}/${prefix} is not a valid network, ignoring`);
+    reading.warn("invalid-network", `${address}/${prefix} is not a valid network, ignoring`);
     return undefined;
   }
   const bytes = version === 4 ? parseIpv4(address) : parseIpv6(address);
   if (bytes === undefined) {
-    reading.warn(`${address} is not a valid IPv${version}, ignoring`);
+    reading.warn("invalid-address", `${address} is not a valid IPv${version}, ignoring`);
     return undefined;
   }
   return { address, bytes, prefix };
@@ -41,7 +40,7 @@ function isRepeated(reading: Reading, { address, bytes, prefix }: Network): bool
     return false;
   }
   if (prefix < bytes.length * 8) {
-    reading.warn(`netmask ${address} is repeated in the ignore pool`);
+    reading.warn("repeated-network", `netmask ${address} is repeated in the ignore pool`);
   }
   return true;
 }
@@ -68,7 +67,12 @@ export const filterClauses: Clauses = {
     const word = name === "Word" ? text : text.toLowerCase();
     const number = reading.protocols.get(word);
     if (number === undefined) {
-      return reading.warn(`getprotobyname() cannot find protocol \`${text}' in /etc/protocols`);
+      const said = `getprotobyname() cannot find protocol \`${text}' in /etc/protocols`;
+      return reading.warn(
+        "unknown-protocol",
+        said,
+        reading.suggest(word, reading.protocols.keys()),
+      );
     }
     const known = reading.draft.filter.protocol?.protocols;
     if (!known?.some((row) => row.number === number)) known?.push({ name: word, number });

@@ -1,5 +1,7 @@
 /** What the clauses of `General` and `Stats` mean. */
 
+import type { Token } from "../../grammar/index.ts";
+import { removal } from "./diagnostic.ts";
 import {
   apply,
   type Clauses,
@@ -10,6 +12,7 @@ import {
 } from "./reading.ts";
 
 const daemonFacility = 3;
+const facilities = ["daemon", ...Array.from({ length: 8 }, (_, i) => `local${i}`)];
 
 function facilityOf(word: string): number | undefined {
   if (word === "daemon") return daemonFacility;
@@ -26,11 +29,15 @@ function syslog(section: "general" | "stats", ending: string) {
     }
     const facility = facilityOf(text);
     if (facility === undefined) {
-      return reading.warn(`'${text}' is not a known syslog facility, ignoring${ending}`);
+      const words = `'${text}' is not a known syslog facility, ignoring${ending}`;
+      return reading.warn("unknown-facility", words, reading.suggest(text, facilities));
     }
     own.syslogFacility = facility;
     if ((other.syslogFacility ?? facility) !== facility) {
-      reading.warn("conflicting Syslog facility values, defaulting to General");
+      reading.warn(
+        "conflicting-facility",
+        "conflicting Syslog facility values, defaulting to General",
+      );
     }
   });
 }
@@ -45,9 +52,16 @@ function latin1(text: string): Uint8Array {
 }
 
 /** Undefined after saying what is wrong. The limit counts bytes. */
-function checkedPath(reading: Reading, text: string, max: number, name: string) {
-  if (text.replace(/[\r\t]+$/, "").length > max) {
-    reading.fail(`${name} is longer than ${max} characters`);
+function checkedPath(reading: Reading, { text, offset }: Token, max: number, name: string) {
+  const kept = text.replace(/[\r\t]+$/, "").length;
+  if (kept < text.length) {
+    const edits = [{ offset: offset + kept, end: offset + text.length, text: "" }];
+    reading.note("path-end", "a tab or carriage return follows the path", {
+      ...{ edits, reference: "misreads" },
+    });
+  }
+  if (kept > max) {
+    reading.fail("long-path", `${name} is longer than ${max} characters`);
     return undefined;
   }
   return fileName(text);
@@ -57,10 +71,23 @@ function logFile(section: "general" | "stats", name: string, standard: string) {
   return apply((reading, value) => {
     reading.mark(`${section}.logFile`);
     const { [section]: own } = reading.draft;
-    if (value.name === "Off") own.logFile = null;
-    else if (value.name === "On") own.logFile = standard;
-    else own.logFile = checkedPath(reading, value.text, 256, `${name} path`) ?? null;
+    if (value.name === "Off") {
+      if (own.logFile) reading.note("log-off", "an earlier `LogFile' is switched off", misread);
+      own.logFile = null;
+    } else if (value.name === "On") own.logFile = standard;
+    else own.logFile = checkedPath(reading, value, 256, `${name} path`) ?? null;
   });
+}
+
+const misread = { reference: "misreads" } as const;
+
+/** Without effect, so that it can go. */
+function deprecated(words: string) {
+  return apply((reading) =>
+    reading.warn("deprecated-clause", words, {
+      edits: [removal(reading.text, reading.here.offset, reading.here.end)],
+    }),
+  );
 }
 
 export const generalClauses: Clauses = {
@@ -68,15 +95,15 @@ export const generalClauses: Clauses = {
   hashLimit: numberClause("general.hashLimit", (d, n) => (d.general.hashLimit = n)),
   logFile: logFile("general", "LogFile", "/var/log/conntrackd.log"),
   syslog: syslog("general", ""),
-  lockFile: apply((reading, { text }) => {
+  lockFile: apply((reading, value) => {
     reading.mark("general.lockFile");
-    reading.draft.general.lockFile = checkedPath(reading, text, 256, "LockFile path");
+    reading.draft.general.lockFile = checkedPath(reading, value, 256, "LockFile path");
   }),
-  unixPath: apply((reading, { text }) => {
+  unixPath: apply((reading, value) => {
     reading.mark("general.unixPath");
-    reading.draft.general.unixPath = checkedPath(reading, text, 107, "Path");
+    reading.draft.general.unixPath = checkedPath(reading, value, 107, "Path");
   }),
-  unixBacklog: apply((reading) => reading.warn("deprecated unix backlog configuration, ignoring.")),
+  unixBacklog: deprecated("deprecated unix backlog configuration, ignoring."),
   netlinkBufferSize: numberClause(
     "general.netlinkBufferSize",
     (d, n) => (d.general.netlinkBufferSize = n),
@@ -92,7 +119,7 @@ export const generalClauses: Clauses = {
   pollSecs: apply((reading, value) => {
     const seconds = toNumber(reading, value);
     reading.mark("general.pollSecs");
-    if (seconds === 0) return reading.fail("`PollSecs' clause must be > 0");
+    if (seconds === 0) return reading.fail("poll-interval", "`PollSecs' clause must be > 0");
     reading.draft.general.pollSecs = seconds;
   }),
   netlinkOverrunResync: apply((reading, value) => {
@@ -104,21 +131,20 @@ export const generalClauses: Clauses = {
     "general.netlinkEventsReliable",
     (d, on) => (d.general.netlinkEventsReliable = on),
   ),
-  nice: apply((reading) =>
-    reading.warn(
-      "deprecated nice configuration, ignoring. The nice value can be set externally with nice(1) and renice(1).",
-    ),
+  nice: deprecated(
+    "deprecated nice configuration, ignoring. The nice value can be set externally with nice(1) and renice(1).",
   ),
   schedulerType: apply((reading, { text }) => {
     const policy = text.toUpperCase();
     reading.mark("general.scheduler");
-    if (policy !== "RR" && policy !== "FIFO") return reading.fail(`unknown scheduler \`${text}'`);
+    if (policy !== "RR" && policy !== "FIFO")
+      return reading.fail("scheduler", `unknown scheduler \`${text}'`);
     const priority = reading.draft.schedulerPriority ?? 0;
     reading.draft.general.scheduler = { policy, priority, explicit: true };
   }),
   schedulerPriority: apply((reading, value) => {
     const priority = toNumber(reading, value);
-    if (priority > 99) return reading.fail("`Priority' must be [0, 99]\n");
+    if (priority > 99) return reading.fail("scheduler", "`Priority' must be [0, 99]\n");
     reading.draft.schedulerPriority = priority;
     const { scheduler } = reading.draft.general;
     if (scheduler) scheduler.priority = priority;
@@ -135,6 +161,6 @@ export function enterMode(reading: Reading, mode: "sync" | "stats"): void {
   reading.mark(mode);
   reading.draft.runMode = mode;
   if (runMode !== undefined && runMode !== mode) {
-    reading.fail("cannot use both `Stats' and `Sync' clauses in conntrackd.conf");
+    reading.fail("mixed-sections", "cannot use both `Stats' and `Sync' clauses in conntrackd.conf");
   }
 }

@@ -1,7 +1,9 @@
 /** What the clauses of `Sync` mean, links included. */
 
+import type { Token } from "../../grammar/index.ts";
 import { parseIpv4, parseIpv6 } from "./address.ts";
 import { enterMode } from "./clauses-general.ts";
+import { removal } from "./diagnostic.ts";
 import type { LinkInput } from "./model.ts";
 import {
   apply,
@@ -36,48 +38,63 @@ function link(kind: LinkInput["kind"]) {
     leave: (reading: Reading) => {
       if (hasTooMany(reading)) return;
       if (reading.draft.links.some((other) => other.kind !== kind)) {
-        reading.fail(`cannot use \`${kinds[kind]}' with other dedicated link protocols!`);
+        reading.fail(
+          "mixed-links",
+          `cannot use \`${kinds[kind]}' with other dedicated link protocols!`,
+        );
       }
     },
   };
 }
 
-function hasTooMany(reading: Reading): boolean {
-  if (reading.draft.links.length <= maxLinks) return false;
-  reading.fail(`too many dedicated links in the configuration file (Maximum: ${maxLinks})`);
+/** The fifth link fails at its first item. */
+function hasTooMany({ draft, fail }: Reading): boolean {
+  if (draft.links.length <= maxLinks) return false;
+  if (draft.hasTooManyLinks !== true) {
+    fail(
+      "too-many-links",
+      `too many dedicated links in the configuration file (Maximum: ${maxLinks})`,
+    );
+  }
+  draft.hasTooManyLinks = true;
   return true;
 }
 
-/** An item of the link that is open. The fifth link fails at its first item. */
-function item(set: (reading: Reading, link: LinkInput, text: string) => void) {
-  return apply((reading, { text }) => {
-    const open = reading.draft.links.at(-1);
-    if (open !== undefined && !hasTooMany(reading)) set(reading, open, text);
+/** An item of the link that is open; `field` is what it sets. */
+function item(
+  field: keyof LinkInput,
+  set: (reading: Reading, link: LinkInput, value: Token) => void,
+) {
+  return apply((reading, value) => {
+    const { links } = reading.draft;
+    const open = links.at(-1);
+    if (open === undefined || hasTooMany(reading)) return;
+    reading.mark(`sync.links.${links.length - 1}.${field}`);
+    set(reading, open, value);
   });
 }
 
 function linkNumber(name: "sndBuf" | "rcvBuf") {
-  return apply((reading, value) => {
-    const open = reading.draft.links.at(-1);
-    if (open !== undefined && !hasTooMany(reading)) open[name] = toNumber(reading, value);
+  return item(name, (reading, open, value) => {
+    open[name] = toNumber(reading, value);
   });
 }
 
 /** Only 16 bits of the number matter. */
-const port = apply((reading, value) => {
-  const open = reading.draft.links.at(-1);
-  if (open !== undefined && !hasTooMany(reading)) open.port = toNumber(reading, value) & 0xffff;
+const port = item("port", (reading, open, value) => {
+  open.port = toNumber(reading, value) & 0xffff;
 });
 
 function parse(reading: Reading, text: string, version: 4 | 6): Uint8Array | undefined {
   const bytes = version === 4 ? parseIpv4(text) : parseIpv6(text);
-  if (bytes === undefined) reading.warn(`${text} is not a valid IPv${version} address`);
+  if (bytes === undefined)
+    reading.warn("invalid-address", `${text} is not a valid IPv${version} address`);
   return bytes;
 }
 
 /** The last valid address decides the family of a UDP or TCP link. */
 function unicast(end: "localAddress" | "peerAddress", version: 4 | 6) {
-  return item((reading, open, text) => {
+  return item(end, (reading, open, { text }) => {
     const bytes = parse(reading, text, version);
     if (bytes === undefined) return;
     open[end] = bytes;
@@ -89,11 +106,12 @@ function unicast(end: "localAddress" | "peerAddress", version: 4 | 6) {
 function groupAddress(version: 4 | 6) {
   const other = version === 4 ? 6 : 4;
   const comma = version === 4 ? "," : "";
-  return item((reading, open, text) => {
+  return item("localAddress", (reading, open, { text }) => {
     const bytes = parse(reading, text, version);
     if (bytes === undefined) return;
     if (open.family === other) {
       return reading.warn(
+        "mixed-families",
         `your multicast address is IPv${version} but is binded to an IPv${other} interface? Surely${comma} this is not what you want`,
       );
     }
@@ -126,14 +144,15 @@ export const syncClauses: Clauses = {
     "sync.tcpWindowTracking",
     (d, on) => (d.sync.tcpWindowTracking = on),
   ),
-  expectationSync: apply(({ draft, mark }, { name }) => {
-    mark("sync.expectationSync");
-    draft.sync.expectationSync = name === "On" && (draft.sync.expectationSync || { helpers: [] });
-  }),
-  expectationHelpers: {
-    enter: ({ draft, mark }) => {
+  expectationSync: {
+    enter: ({ draft, mark, note }, [value]) => {
       mark("sync.expectationSync");
-      draft.sync.expectationSync ||= { helpers: [] };
+      const before = draft.sync.expectationSync || undefined;
+      if (value?.name === "Off" && before) {
+        const words = "an earlier `ExpectationSync' is switched off";
+        note("expectation-off", words, { reference: "aborts" });
+      }
+      draft.sync.expectationSync = value?.name !== "Off" && (before ?? { helpers: [] });
     },
   },
   expectationHelper: apply(({ draft }, { text }) => {
@@ -147,36 +166,39 @@ export const syncClauses: Clauses = {
   tcp: link("tcp"),
   multicastIpv4: groupAddress(4),
   multicastIpv6: groupAddress(6),
-  ipv4Interface: item((reading, open, text) => {
+  ipv4Interface: item("mcastInterfaceAddress", (reading, open, { text }) => {
     const bytes = parse(reading, text, 4);
     if (bytes === undefined) return;
     if (open.family === 6) {
       return reading.warn(
+        "mixed-families",
         "your multicast interface is IPv4 but is binded to an IPv6 interface? Surely, this is not what you want",
       );
     }
     open.mcastInterfaceAddress = bytes;
     open.family = 4;
   }),
-  ipv6Interface: item((reading) => reading.warn("`IPv6_interface' not required, ignoring")),
+  ipv6Interface: apply((reading) =>
+    reading.warn("unneeded-clause", "`IPv6_interface' not required, ignoring", {
+      edits: [removal(reading.text, reading.here.offset, reading.here.end)],
+    }),
+  ),
   localIpv4: unicast("localAddress", 4),
   localIpv6: unicast("localAddress", 6),
   peerIpv4: unicast("peerAddress", 4),
   peerIpv6: unicast("peerAddress", 6),
-  linkInterface: item((reading, open, text) => {
+  linkInterface: item("ifname", (reading, open, { text }) => {
     const index = reading.interfaceIndex(text);
-    if (index <= 0) reading.warn(`${text} is an invalid interface`);
+    if (index <= 0) reading.warn("unknown-interface", `${text} is an invalid interface`);
     open.ifname = text;
     open.ifindex = Math.max(index, 0);
-    reading.mark(`sync.links.${reading.draft.links.length - 1}.interface`);
   }),
   group: port,
   port,
   sndSocketBuffer: linkNumber("sndBuf"),
   rcvSocketBuffer: linkNumber("rcvBuf"),
-  checksum: apply((reading, { name }) => {
-    const open = reading.draft.links.at(-1);
-    if (open !== undefined && !hasTooMany(reading)) open.checksum = name === "On";
+  checksum: item("checksum", (_reading, open, { name }) => {
+    open.checksum = name === "On";
   }),
   errorQueueLength: numberClause("sync.errorQueueLength", (d, n) => (d.sync.errorQueueLength = n)),
 };

@@ -13,21 +13,21 @@ function closeType(reading: Reading, [name = "", l3 = "", l4 = ""]: readonly str
   const { queueNum = 0, queueLen = 0, policies } = reading.pending;
   reading.pending = { policies: [] };
   if (l3 !== "inet" && l3 !== "inet6") {
-    reading.fail("unknown layer 3 protocol");
+    reading.fail("helper-type", "unknown layer 3 protocol");
     return;
   }
   if (l4 !== "tcp" && l4 !== "udp") {
-    reading.fail("unknown layer 4 protocol");
+    reading.fail("helper-type", "unknown layer 4 protocol");
     return;
   }
   const names: readonly string[] = known[l4];
   if (!names.includes(name)) {
-    reading.fail(`Unknown \`${name}' helper`);
+    reading.fail("helper-type", `Unknown \`${name}' helper`);
     return;
   }
   const stranger = policies.find((policy) => policy.name !== name);
   if (stranger !== undefined) {
-    reading.fail(`Unknown policy \`${stranger.name}' in helper configuration`);
+    reading.fail("helper-policy", `Unknown policy \`${stranger.name}' in helper configuration`);
     return;
   }
   reading.draft.instances.push({ name, l3, l4, queueNum, queueLen, policies });
@@ -54,11 +54,15 @@ export const helperClauses: Clauses = {
       const limits = pending.policy ?? {};
       if (Object.keys(limits).length === 0) {
         return reading.fail(
+          "helper-policy",
           "Helper policy configuration empty, fix your configuration file, please",
         );
       }
       if (name.length > maxPolicyName) {
-        return reading.fail(`Helper Policy is longer than ${maxPolicyName} characters`);
+        return reading.fail(
+          "helper-policy",
+          `Helper Policy is longer than ${maxPolicyName} characters`,
+        );
       }
       pending.policies.push({ name, ...limits });
     },

@@ -187,6 +187,10 @@ export interface Draft {
   readonly filter: FilterInput;
   readonly sync: NonNullable<Input["sync"]>;
   readonly links: LinkInput[];
+  /** More were written than there may be, and it was said. */
+  hasTooManyLinks?: boolean;
+  /** From a `Checksum` outside the links, as older releases had it. */
+  firstLinkChecksum?: boolean;
   readonly stats: NonNullable<Input["stats"]>;
   readonly instances: InstanceInput[];
   setup: boolean;

@@ -1,25 +1,32 @@
 /**
  * A configuration file, as bytes, to a configuration and what is to be said about it.
  *
- * The language knows one error, the first; warnings that stand before it are kept. Nothing throws
- * on any bytes. Opens no file and asks no kernel: what it needs to know comes in as options.
+ * For the daemon the first error ends the reading, as it does in the reference; warnings that stand
+ * before it are kept. An inspection goes on to the end. Nothing throws on any bytes. Opens no file and
+ * asks no kernel: what it needs to know comes in as options. Described in: doc/config.md, "Mistakes".
  */
 
 import {
-  createGrammar,
-  type Mistake,
   maxFileBytes,
-  maxNesting,
-  maxTokens,
+  parseText,
+  type Sentence,
+  type Token,
+  type Written,
 } from "../../grammar/index.ts";
 import { filterClauses } from "./clauses-filter.ts";
 import { generalClauses } from "./clauses-general.ts";
+import { legacyClauses } from "./clauses-legacy.ts";
 import { syncClauses } from "./clauses-sync.ts";
 import { helperClauses } from "./clauses-userspace-helper.ts";
+import type { Diagnostic, Remarks } from "./diagnostic.ts";
+import type { RuleId } from "./language-rules.ts";
+import { describeMistake } from "./mistake.ts";
 import { type Config, type Draft, modelSchema, type Position } from "./model.ts";
 import { protocolTable } from "./protocols.ts";
-import type { Clauses, Diagnostic, Reading } from "./reading.ts";
-import { walk } from "./walk.ts";
+import type { Clauses, Reading } from "./reading.ts";
+import { latin1, locator } from "./source.ts";
+import { nearest } from "./suggest.ts";
+import { type Visit, walk } from "./walk.ts";
 
 export interface ReadOptions {
   readonly file: string;
@@ -30,92 +37,205 @@ export interface ReadOptions {
 }
 
 export type ReadResult =
-  | { readonly ok: true; readonly config: Config; readonly warnings: Diagnostic[] }
-  | {
-      readonly ok: false;
-      readonly error: Diagnostic;
-      readonly warnings: Diagnostic[];
-      /** The first error and every later mistake of syntax, in file order. */
-      readonly errors: Diagnostic[];
-    };
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly Diagnostic[] }
+  | { readonly ok: false; readonly error: Diagnostic; readonly warnings: readonly Diagnostic[] };
 
-const clauses: Clauses = { ...generalClauses, ...filterClauses, ...syncClauses, ...helperClauses };
+export interface Inspection {
+  readonly file: string;
+  /** One character a byte. */
+  readonly text: string;
+  /** In file order. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** As far as the file could be read; what is missing has its default. */
+  readonly config: Config;
+  readonly outline: readonly Written[];
+  readonly comments: readonly Token[];
+  /** Every place that gave a value, by its path. Of several, the last one counts. */
+  readonly given: ReadonlyMap<string, readonly Position[]>;
+  readonly place: (offset: number) => Position;
+}
+
+/** What meaning each clause has, by the id of its row. */
+export const clauses: Clauses = {
+  ...generalClauses,
+  ...filterClauses,
+  ...syncClauses,
+  ...helperClauses,
+  ...legacyClauses,
+};
 
 export function readConfig(bytes: Uint8Array, options: ReadOptions): ReadResult {
-  if (bytes.length > maxFileBytes) {
-    const text = `configuration file is larger than ${maxFileBytes} bytes`;
-    const error: Diagnostic = { severity: "error", text, line: 1, column: 1, offset: 0 };
-    return { ok: false, error, warnings: [], errors: [error] };
-  }
-  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  const text = (hasMark ? "   " : "") + latin1(bytes.subarray(hasMark ? 3 : 0));
+  const { said, config } = study(bytes, options, true);
+  const error = said.find(({ severity }) => severity === "error");
+  const last = error?.when ?? Number.POSITIVE_INFINITY;
+  const warnings = said.filter(({ severity, when }) => severity === "warning" && when <= last);
+  return error ? { ok: false, error, warnings } : { ok: true, config, warnings };
+}
+
+export function inspectConfig(bytes: Uint8Array, options: ReadOptions): Inspection {
+  const { said, ...rest } = study(bytes, options, false);
+  const diagnostics = said
+    .map(({ when: _, ...diagnostic }) => diagnostic)
+    .sort((a, b) => a.offset - b.offset);
+  return { file: options.file, diagnostics, ...rest };
+}
+
+interface Said extends Diagnostic {
+  /** How far the file was read when it was said. */
+  readonly when: number;
+}
+
+/** Words that are compared with what might have been meant. */
+const maxSuggestions = 100;
+const nothing: Sentence = { outline: [], tokens: [], comments: [], mistakes: [] };
+const nowhere: Written = {
+  ...{ clause: "file", values: [], offset: 0, end: 0, items: [], isWhole: true },
+};
+
+/** @param isForDaemon The first error ends it. */
+function study(bytes: Uint8Array, options: ReadOptions, isForDaemon: boolean) {
+  const isTooLarge = bytes.length > maxFileBytes;
+  const text = isTooLarge ? "" : latin1(bytes);
   const place = locator(text);
-  const { tree, tokens, mistakes } = createGrammar()(text);
-  const syntax = mistakes.map((mistake) => describe(mistake, place(mistake.offset)));
-  const found: Diagnostic[] = [];
-  const positions = new Map<string, Position>();
-  let offset = 0;
+  const sentence = isTooLarge ? nothing : parseText(text);
+  const said: Said[] = [];
+  const given = new Map<string, Position[]>();
+  let visit: Visit = { offset: 0, end: 0, when: 0 };
   let isOver = false;
-  const say = (severity: Diagnostic["severity"], text: string) =>
-    void found.push({ severity, text, ...place(offset) });
+  let asked = 0;
+  const say = (
+    severity: Diagnostic["severity"],
+    rule: RuleId,
+    words: string,
+    remarks?: Remarks,
+  ) => {
+    const { offset, end, when } = visit;
+    said.push({ severity, rule, text: words, ...place(offset), end, when, ...remarks });
+  };
+  if (isTooLarge) {
+    say("error", "limits", `configuration file is larger than ${maxFileBytes} bytes`);
+  }
   const reading: Reading = {
-    draft: {
-      hasHelper: false,
-      general: {},
-      filter: {},
-      sync: {},
-      links: [],
-      stats: {},
-      instances: [],
-      setup: false,
-    },
+    draft: emptyDraft(),
+    text,
     protocols: protocolTable(options.protocols),
     interfaceIndex: options.interfaceIndex ?? (() => 1),
     filtered: new Set(),
     pending: { policies: [] },
-    warn: (text) => say("warning", text),
-    fail: (text) => {
-      say("error", text);
+    here: nowhere,
+    section: nowhere,
+    suggest: (word, candidates) => {
+      const suggestions = asked++ < maxSuggestions ? nearest(word, candidates) : [];
+      return suggestions.length > 0 ? { suggestions } : {};
+    },
+    warn: (rule, words, remarks) => say("warning", rule, words, remarks),
+    fail: (rule, words, remarks) => {
+      say("error", rule, words, remarks);
       isOver = true;
     },
-    mark: (path) => void positions.set(path, place(offset)),
+    note: (rule, words, remarks) => say("note", rule, words, remarks),
+    mark: (path) => {
+      const places = given.get(path) ?? [];
+      given.set(path, places);
+      places.push(place(visit.offset));
+    },
   };
-  const end = mistakes[0]?.offset ?? Number.POSITIVE_INFINITY;
-  const step = (at: number) => {
-    offset = at;
-    return !isOver;
+  const mistakeAt = sentence.mistakes[0]?.offset ?? Number.POSITIVE_INFINITY;
+  const step = (next: Visit) => {
+    visit = next;
+    return !isForDaemon || (!isOver && next.when < mistakeAt);
   };
-  walk(tree, clauses, reading, end, step);
-  const failed = found.find(({ severity }) => severity === "error");
-  const error = failed ?? syntax[0];
-  const said = found.filter(({ severity }) => severity === "warning");
-  const last = failed?.offset ?? end;
-  for (const token of tokens) {
-    const renamed = token.startOffset <= last ? renamedModes[token.tokenType.name] : undefined;
-    if (renamed) said.push({ severity: "warning", text: renamed, ...place(token.startOffset) });
+  for (const section of sentence.outline) {
+    reading.section = section;
+    walk([section], clauses, reading, step);
   }
-  const warnings = said.sort((a, b) => a.offset - b.offset);
-  if (error) return { ok: false, error, warnings, errors: failed ? [failed, ...syntax] : syntax };
+  for (const mistake of sentence.mistakes) {
+    const { offset } = mistake;
+    const remarks = describeMistake(mistake, place(offset).line);
+    said.push({ severity: "error", ...place(offset), when: offset, ...remarks });
+  }
+  said.push(...renamedModes(sentence.tokens, place), ...byteNotes(bytes, text, sentence, place));
+  // In the order of reading; an error comes behind what was said at the same place.
+  const isError = ({ severity }: Said) => (severity === "error" ? 1 : 0);
+  said.sort((a, b) => a.when - b.when || isError(a) - isError(b));
   const { sync } = reading.draft;
   if (sync.disableExternalCache && sync.commitTimeout) {
     sync.commitTimeout = 0;
-    const text =
+    const words =
       "`CommitTimeout' can't be combined with `DisableExternalCache', ignoring this option. Fix your configuration file.";
-    const where = positions.get("sync.commitTimeout") ?? place(0);
-    warnings.push({ severity: "warning", text, ...where });
+    const at = given.get("sync.commitTimeout")?.at(-1) ?? place(0);
+    visit = { offset: at.offset, end: at.offset, when: text.length };
+    say("warning", "useless-combination", words);
   }
+  const positions = new Map([...given].map(([path, places]) => [path, places.at(-1)!]));
   const config = { ...complete(reading.draft), source: { file: options.file, positions } };
-  return { ok: true, config, warnings };
+  const { outline, comments } = sentence;
+  return { text, said, config, outline, comments, given, place };
 }
 
-/** Old names of modes. The words warn wherever they stand. */
-const renamedModes: Readonly<Record<string, string>> = {
-  OldFtfw: "Now `nack' mode is called `ftfw'. Please, update your conntrackd.conf file.\n",
-  OldAlarm: "Now `persistent' mode is called `alarm'. Please, update your conntrackd.conf file.",
+function emptyDraft(): Draft {
+  return {
+    ...{ hasHelper: false, general: {}, filter: {}, sync: {}, links: [], stats: {} },
+    ...{ instances: [], setup: false },
+  };
+}
+
+const oldNames: Readonly<Record<string, readonly [today: string, words: string]>> = {
+  OldFtfw: [
+    "FTFW",
+    "Now `nack' mode is called `ftfw'. Please, update your conntrackd.conf file.\n",
+  ],
+  OldAlarm: [
+    "ALARM",
+    "Now `persistent' mode is called `alarm'. Please, update your conntrackd.conf file.",
+  ],
 };
 
+/** The old names of modes warn wherever they stand. */
+function renamedModes(tokens: readonly Token[], place: (offset: number) => Position): Said[] {
+  return tokens.flatMap(({ name, text, offset }): Said[] => {
+    const [today, words] = oldNames[name] ?? [];
+    if (today === undefined || words === undefined) return [];
+    const end = offset + text.length;
+    const edits = [{ offset, end, text: today }];
+    const at = { ...place(offset), end, when: offset };
+    return [{ severity: "warning", rule: "renamed-mode", text: words, edits, ...at }];
+  });
+}
+
+/** What bytes at the edges of the file do to the reference. */
+function byteNotes(
+  bytes: Uint8Array,
+  text: string,
+  { comments }: Sentence,
+  place: (offset: number) => Position,
+): Said[] {
+  const notes: Said[] = [];
+  if (text !== "" && bytes[0] === 0xef) {
+    const at = { ...place(0), end: 3, when: 0, edits: [{ offset: 0, end: 3, text: "" }] };
+    const words = "a byte-order mark stands at the beginning";
+    const rule = "byte-order-mark";
+    if (text.startsWith("   ")) {
+      notes.push({ severity: "note", rule, text: words, ...at, reference: "misreads" });
+    }
+  }
+  const last = comments.at(-1);
+  const end = text.length;
+  if (last && last.offset + last.text.length === end) {
+    const at = { ...place(last.offset), end, when: last.offset };
+    const edits = [{ offset: end, end, text: "\n" }];
+    const words = "no newline ends the comment of the last line";
+    const rule = "final-comment";
+    notes.push({ severity: "note", rule, text: words, ...at, edits, reference: "refuses" });
+  }
+  return notes;
+}
+
 function complete(draft: Draft) {
-  const { links, instances, setup, hasHelper, general, filter, sync, stats, runMode } = draft;
+  const { instances, setup, hasHelper, general, filter, sync, stats, runMode } = draft;
+  const links = draft.links.slice(0, 4);
+  const [first] = links;
+  if (first && draft.firstLinkChecksum !== undefined) first.checksum ??= draft.firstLinkChecksum;
   const last = links.findLastIndex((link) => link.isDefault);
   return modelSchema.parse({
     runMode: runMode ?? "none",
@@ -125,39 +245,4 @@ function complete(draft: Draft) {
     stats,
     helper: { setup, instances },
   });
-}
-
-function describe({ reason, symbol, expected }: Mistake, at: Position): Diagnostic {
-  const word = new TextDecoder().decode(Uint8Array.from(symbol, (c) => c.charCodeAt(0)));
-  const text = {
-    syntax: `parsing config file in line (${at.line}), symbol '${word}': syntax error`,
-    tokens: `configuration file has more than ${maxTokens} words`,
-    nesting: `configuration file nests more than ${maxNesting} braces`,
-  }[reason];
-  return { severity: "error", text, ...at, ...(expected.length > 0 ? { expected } : {}) };
-}
-
-/** One character a byte. */
-function latin1(bytes: Uint8Array): string {
-  const parts: string[] = [];
-  for (let at = 0; at < bytes.length; at += 8192) {
-    parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
-  }
-  return parts.join("");
-}
-
-/** Lines and columns count from 1, columns in bytes. */
-function locator(text: string): (offset: number) => Position {
-  const starts = [0];
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
-  return (offset) => {
-    let low = 0;
-    let high = starts.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if ((starts[middle] ?? 0) <= offset) low = middle;
-      else high = middle;
-    }
-    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1, offset };
-  };
 }

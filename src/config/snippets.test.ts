@@ -11,6 +11,13 @@ const interfaceIndex = (name: string) => (name === "lo" ? 1 : 0);
 const differences: Readonly<Record<string, readonly string[]>> = {
   "s03.conf": [], // A comment may end the file.
   "s35.conf": ["[warning] number 4294967296 is too large, using 2147483647"],
+  "s46.conf": ["[warning] `NetlinkEventsReliable' belongs into `General', not into `Stats'"],
+  "s51.conf": [
+    "[warning] Now `persistent' mode is called `alarm'. Please, update your conntrackd.conf file.",
+  ],
+  "s52.conf": ["[warning] `StripNAT' clause is obsolete, ignoring"],
+  "s53.conf": ["[warning] the clause `IgnoreTrafficFor' is obsolete. Use `Filter' instead"],
+  "s54.conf": ["[warning] `McastSndSocketBuffer' is deprecated. Use `SndSocketBuffer' instead"],
   "s61.conf": ["[ERROR] parsing config file in line (1), symbol 'nonsense': syntax error"],
 };
 

@@ -1,51 +1,41 @@
-/**
- * Visits the clauses of a syntax tree in file order, as far as the file is right: a clause counts
- * when its last word stands before the first mistake.
- */
+/** Visits the clauses of a file in its order. */
 
-import type { CstNode, IToken } from "chevrotain";
+import type { Written } from "../../grammar/index.ts";
 import type { Clauses, Reading } from "./reading.ts";
 
-/** Clauses that are words without a keyword in front. */
-const bare: ReadonlySet<string> = new Set([
-  "filterProtocolName",
-  "filterStateGroup",
-  "expectationHelper",
-]);
-
-function isToken(element: CstNode | IToken): element is IToken {
-  return "image" in element;
+/** The place that is visited: what is said belongs to the bytes up to `end`. */
+export interface Visit {
+  readonly offset: number;
+  readonly end: number;
+  /** How far the file was read to get there. */
+  readonly when: number;
 }
 
-function startOf(element: CstNode | IToken): number {
-  return (isToken(element) ? element.startOffset : element.location?.startOffset) ?? Number.NaN;
-}
-
-/** @param step Told the offset of what comes next; false ends the walk. */
+/** @param step Told what is visited next; false leaves it out. */
 export function walk(
-  node: CstNode,
+  outline: readonly Written[],
   clauses: Clauses,
   reading: Reading,
-  end: number,
-  step: (offset: number) => boolean,
+  step: (visit: Visit) => boolean,
 ): void {
-  const parts = Object.values(node.children)
-    .flat()
-    .filter((part) => startOf(part) < end) // Also drops what recovery made up: its offset is NaN.
-    .sort((a, b) => startOf(a) - startOf(b));
-  const words = parts.filter(isToken);
-  const brace = words.findIndex((word) => word.tokenType.name === "LeftBrace");
-  const closing = words.find((word) => word.tokenType.name === "RightBrace");
-  const head = brace < 0 ? words : words.slice(0, brace);
-  const values = (bare.has(node.name) ? head : head.slice(1)).map((word) => ({
-    ...{ name: word.tokenType.name, text: word.image, offset: word.startOffset },
-  }));
-  const clause = clauses[node.name];
-  const last = brace < 0 ? words.at(-1) : words[0];
-  const isWhole = brace >= 0 || node.recoveredNode !== true;
-  if (clause?.enter && last && isWhole && step(last.startOffset)) clause.enter(reading, values);
-  for (const part of parts) {
-    if (!isToken(part) && step(startOf(part))) walk(part, clauses, reading, end, step);
+  for (const written of outline) {
+    const { keyword, values, body, items, isWhole } = written;
+    const clause = clauses[written.clause];
+    const words = keyword ? [keyword, ...values] : values;
+    const first = words[0];
+    const last = words.at(-1);
+    if (first === undefined || last === undefined) continue;
+    const end = last.offset + last.text.length;
+    reading.here = written;
+    const at = body ? first : last;
+    const place = { offset: at.offset, end: at.offset + at.text.length };
+    const when = body?.open ?? last.offset;
+    // A clause with braces means something even where its head is broken.
+    if ((isWhole || body) && step({ ...place, when })) clause?.enter?.(reading, values);
+    walk(items, clauses, reading, step);
+    reading.here = written;
+    if (!body || !clause?.leave) continue;
+    const closed = { offset: first.offset, end, when: body.close ?? written.end };
+    if (step(closed)) clause.leave(reading, values);
   }
-  if (clause?.leave && closing && step(closing.startOffset)) clause.leave(reading, values);
 }
