@@ -12,28 +12,11 @@ import {
 } from "../flow/expectation-pack.ts";
 import type { Packed } from "../flow/pack.ts";
 import { assert } from "../kit/assert.ts";
-import { NULL_REF } from "./arena.ts";
 import { H, HEADER_WORDS, Meta, wireWordsOf } from "./record.ts";
 import { RecordCache } from "./record-cache.ts";
 
 export class ExpectationCache extends RecordCache<ExpectationRegister> {
   protected readonly stored = new ExpectationRegister();
-
-  find(r: ExpectationRegister): number {
-    const { arena } = this;
-    const hash = this.hash(r);
-    let ref = this.index.first(hash);
-    while (ref !== NULL_REF) {
-      const page = arena.page(ref);
-      const at = arena.offset(ref);
-      if (page[at + H.hash] === hash) {
-        this.load(ref, this.stored);
-        if (sameExpectation(r, this.stored)) return ref;
-      }
-      ref = page[at + H.next]!;
-    }
-    return NULL_REF;
-  }
 
   load(ref: number, into: ExpectationRegister): void {
     const page = this.arena.page(ref);
@@ -45,6 +28,11 @@ export class ExpectationCache extends RecordCache<ExpectationRegister> {
 
   protected hash(r: ExpectationRegister): number {
     return hashExpectation(r, this.seed);
+  }
+
+  protected same(r: ExpectationRegister, ref: number): boolean {
+    this.load(ref, this.stored);
+    return sameExpectation(r, this.stored);
   }
 
   protected marks(): number {

@@ -9,7 +9,6 @@ import { deriveNat } from "../flow/nat.ts";
 import { type Packed, pack, unpack } from "../flow/pack.ts";
 import { FlowRegister } from "../flow/register.ts";
 import { assert } from "../kit/assert.ts";
-import { NULL_REF } from "./arena.ts";
 import { H, HEADER_WORDS, localWordsOf, Meta, wireWordsOf } from "./record.ts";
 import { type CacheOptions, RecordCache } from "./record-cache.ts";
 
@@ -27,28 +26,6 @@ export class FlowCache extends RecordCache<FlowRegister> {
     this.#fromKernel = options.fromKernel;
   }
 
-  /** The entry with the register's identity, or 0. */
-  find(r: FlowRegister): number {
-    const arena = this.arena;
-    const hash = hashFlow(r, this.seed);
-    const extra = hasExtraKey(r);
-    let ref = this.index.first(hash);
-    while (ref !== NULL_REF) {
-      const page = arena.page(ref);
-      const at = arena.offset(ref);
-      if (page[at + H.hash] === hash && samePackedTuple(r, page, at + HEADER_WORDS)) {
-        const stored = (page[at + H.meta]! & Meta.extraKey) !== 0;
-        if (!extra && !stored) return ref;
-        if (extra === stored) {
-          this.load(ref, this.stored);
-          if (sameExtraKey(r, this.stored)) return ref;
-        }
-      }
-      ref = page[at + H.next]!;
-    }
-    return NULL_REF;
-  }
-
   /** Unpack an entry. */
   load(ref: number, into: FlowRegister): void {
     const page = this.arena.page(ref);
@@ -63,6 +40,18 @@ export class FlowCache extends RecordCache<FlowRegister> {
 
   protected hash(r: FlowRegister): number {
     return hashFlow(r, this.seed);
+  }
+
+  protected same(r: FlowRegister, ref: number): boolean {
+    const page = this.arena.page(ref);
+    const at = this.arena.offset(ref);
+    if (!samePackedTuple(r, page, at + HEADER_WORDS)) return false;
+    const extra = hasExtraKey(r);
+    const stored = (page[at + H.meta]! & Meta.extraKey) !== 0;
+    if (!extra && !stored) return true;
+    if (extra !== stored) return false;
+    this.load(ref, this.stored);
+    return sameExtraKey(r, this.stored);
   }
 
   protected marks(r: FlowRegister): number {

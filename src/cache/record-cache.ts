@@ -47,7 +47,6 @@ export abstract class RecordCache<R extends Register = Register> {
     updated: 0,
     destroyed: 0,
   };
-  protected readonly index: IndexTable;
   protected readonly seed: number;
   protected readonly mask: number;
   /** For an entry that is looked at. */
@@ -55,6 +54,9 @@ export abstract class RecordCache<R extends Register = Register> {
   readonly #limit: number;
   readonly #queues: readonly (Followed | undefined)[];
   readonly #packed: Packed = newPacked();
+  readonly #index = new IndexTable();
+  /** What `find` looks for. */
+  #wanted: R | undefined;
   #dead = 0;
 
   constructor(options: CacheOptions) {
@@ -62,18 +64,17 @@ export abstract class RecordCache<R extends Register = Register> {
     this.seed = options.seed;
     this.mask = options.mask;
     this.arena = options.arena ?? new Arena();
-    this.index = new IndexTable(this.arena);
     this.#queues = options.queues ?? [];
   }
 
   /** Entries of the table, dead ones included. */
   get entries(): number {
-    return this.index.count;
+    return this.#index.count;
   }
 
   /** Entries that are not dead. */
   get active(): number {
-    return this.index.count - this.#dead;
+    return this.#index.count - this.#dead;
   }
 
   state(ref: number): State {
@@ -89,12 +90,21 @@ export abstract class RecordCache<R extends Register = Register> {
   }
 
   /** The entry with the register's identity, or 0. */
-  abstract find(r: R): number;
+  find(r: R): number {
+    this.#wanted = r;
+    return this.#index.find(this.hash(r), this.#isWanted);
+  }
+
+  readonly #isWanted = (ref: number): boolean => this.same(this.#wanted!, ref);
 
   /** Unpack an entry. */
   abstract load(ref: number, into: R): void;
 
+  /** A signed word. */
   protected abstract hash(r: R): number;
+
+  /** Whether an entry has the register's identity. */
+  protected abstract same(r: R, ref: number): boolean;
 
   /** Bits of `meta` that belong to the record. */
   protected abstract marks(r: R): number;
@@ -106,7 +116,7 @@ export abstract class RecordCache<R extends Register = Register> {
 
   /** Add an entry that is not in the table. Returns 0, and counts, when the table is full. */
   add(r: R, now: number): number {
-    if (this.index.count >= this.#limit) {
+    if (this.#index.count >= this.#limit) {
       this.counters.createFailed += 1;
       this.counters.noSpace += 1;
       return NULL_REF;
@@ -123,7 +133,9 @@ export abstract class RecordCache<R extends Register = Register> {
     page[at + H.updated] = now;
     page[at + H.meta] = State.new | this.marks(r) | sizes(packed);
     copyPacked(packed, page, at + HEADER_WORDS);
-    this.index.insert(this.hash(r), ref);
+    const hash = this.hash(r);
+    page[at + H.hash] = hash;
+    this.#index.insert(hash, ref);
     this.counters.created += 1;
     return ref;
   }
@@ -156,7 +168,7 @@ export abstract class RecordCache<R extends Register = Register> {
     const meta = this.#meta(ref);
     if ((meta & Meta.stateMask) === State.dead) this.#dead -= 1;
     else this.counters.destroyed += 1;
-    this.index.remove(ref);
+    this.#index.remove(this.#hashOf(ref), ref);
     this.arena.free(ref, recordWords(meta));
   }
 
@@ -166,17 +178,14 @@ export abstract class RecordCache<R extends Register = Register> {
    * Bracket a scan of several calls with `beginScan` and `endScan`.
    */
   scan(from: number, budget: number, visit: (ref: number) => void): number {
-    const arena = this.arena;
     let bucket = from;
     let left = budget;
-    while (bucket < this.index.buckets) {
+    while (bucket < this.#index.buckets) {
       if (left <= 0) return bucket;
-      let ref = this.index.head(bucket);
-      while (ref !== NULL_REF) {
-        const next = arena.page(ref)[arena.offset(ref) + H.next]!;
-        visit(ref);
+      const members = this.#index.members(bucket);
+      for (let i = 0; members[i] !== NULL_REF; i++) {
+        visit(members[i]!);
         left -= 1;
-        ref = next;
       }
       bucket += 1;
       left -= 1 / 16; // Empty buckets cost a little too.
@@ -191,16 +200,20 @@ export abstract class RecordCache<R extends Register = Register> {
   clear(): void {
     this.counters.destroyed += this.active;
     this.#dead = 0;
-    this.index.clear();
+    this.#index.clear();
     this.arena.reset();
   }
 
   beginScan(): void {
-    this.index.beginScan();
+    this.#index.beginScan();
   }
 
   endScan(): void {
-    this.index.endScan();
+    this.#index.endScan();
+  }
+
+  #hashOf(ref: number): number {
+    return this.arena.page(ref)[this.arena.offset(ref) + H.hash]!;
   }
 
   #meta(ref: number): number {
@@ -222,7 +235,7 @@ export abstract class RecordCache<R extends Register = Register> {
       const a = arena.offset(ref);
       const b = arena.offset(target);
       for (let i = 0; i < HEADER_WORDS; i++) to[b + i] = from[a + i]!;
-      this.index.replace(ref, target);
+      this.#index.replace(to[b + H.hash]!, ref, target);
       this.#queues[(old & Meta.queueMask) >> Meta.queueShift]?.moved(target);
       arena.free(ref, recordWords(old));
     }

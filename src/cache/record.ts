@@ -2,20 +2,18 @@
 
 export const H = {
   hash: 0,
-  /** Next record of the same bucket. */
-  next: 1,
   /** Neighbours in the queue the record waits in. */
-  queuePrevious: 2,
-  queueNext: 3,
+  queuePrevious: 1,
+  queueNext: 2,
   /** Sequence number under which the record was last sent. */
-  sequence: 4,
+  sequence: 3,
   /** Seconds: when the entry was made, and when it was last updated. */
-  created: 5,
-  updated: 6,
-  meta: 7,
+  created: 4,
+  updated: 5,
+  meta: 6,
 } as const;
 
-export const HEADER_WORDS = 8;
+export const HEADER_WORDS = 7;
 
 /** `meta`: state in bits 0-1, queue in 2-3, flags, wire words in bits 8-15, local words in 16-23. */
 export const Meta = {
