@@ -233,18 +233,12 @@ async function prepare(space: Namespace, address: string): Promise<void> {
 function daemon(lab: Lab, namespace: Namespace, kind: DaemonKind, address: string, peer: string) {
   return new Conntrackd({ namespace, dir: lab.dir }, kind, {
     ignore: ["127.0.0.1", SYNC.a, SYNC.b],
-    link: { interface: "sync0", address, peer },
-    linkText: [
-      "  UDP {",
-      `    IPv4_address ${address}`,
-      `    IPv4_Destination_Address ${peer}`,
-      "    Port 3780",
-      "    Interface sync0",
-      `    SndSocketBuffer ${BUFFER_BYTES}`,
-      `    RcvSocketBuffer ${BUFFER_BYTES}`,
-      "    Checksum on",
-      "  }",
-    ].join("\n"),
+    link: {
+      interface: "sync0",
+      address,
+      peer,
+      lines: [`SndSocketBuffer ${BUFFER_BYTES}`, `RcvSocketBuffer ${BUFFER_BYTES}`],
+    },
     modeLines: [`ResendQueueSize ${RESEND_QUEUE}`],
     generalLines: [
       `HashSize ${HASH_SIZE}`,

@@ -18,11 +18,21 @@ import { waitFor } from "./wait.ts";
 
 export type DaemonKind = "ours" | "reference";
 
+export type Transport = "UDP" | "Multicast" | "TCP";
+
 export interface LinkSettings {
+  /** UDP where it is not given. */
+  readonly transport?: Transport;
   readonly interface: string;
   readonly address: string;
   readonly peer: string;
   readonly port?: number;
+  /** The group of `Multicast`; `address` then is that of the interface. */
+  readonly group?: string;
+  /** The link to start with. */
+  readonly isDefault?: boolean;
+  /** More clauses of the link, such as `Checksum off`. */
+  readonly lines?: readonly string[];
 }
 
 export interface ConfigSettings {
@@ -42,8 +52,8 @@ export interface ConfigSettings {
   /** More blocks of the filter, such as `Protocol Accept { TCP }`. */
   readonly filterLines?: readonly string[];
   readonly link: LinkSettings;
-  /** Replaces the link clause, for a cluster with Multicast, TCP or several links. */
-  readonly linkText?: string;
+  /** Links beside the first one. */
+  readonly moreLinks?: readonly LinkSettings[];
   /** Socket buffer in bytes for events and link; leave it out inside a user namespace. */
   readonly bufferBytes?: number;
 }
@@ -195,7 +205,7 @@ function configText(paths: Paths, settings: ConfigSettings): string {
     `  Mode ${mode} {`,
     ...modeLines.map((line) => `    ${line}`),
     "  }",
-    settings.linkText ?? linkText(settings.link, bufferBytes),
+    ...[settings.link, ...(settings.moreLinks ?? [])].map((link) => linkText(link, bufferBytes)),
     ...(optionLines.length === 0 ? [] : ["  Options {", ...optionLines, "  }"]),
     "}",
   ];
@@ -223,19 +233,30 @@ function configText(paths: Paths, settings: ConfigSettings): string {
 }
 
 function linkText(link: LinkSettings, bufferBytes: number | undefined): string {
-  const { port = 3780 } = link;
+  const { transport = "UDP", port = 3780, isDefault = false, lines = [] } = link;
   return [
-    "  UDP {",
-    `    ${family(link.address)}_address ${link.address}`,
-    `    ${family(link.peer)}_Destination_Address ${link.peer}`,
-    `    Port ${port}`,
+    `  ${transport}${isDefault ? " Default" : ""} {`,
+    ...addressLines(link, port).map((line) => `    ${line}`),
     `    Interface ${link.interface}`,
     ...(bufferBytes === undefined
       ? []
       : [`    SndSocketBuffer ${bufferBytes}`, `    RcvSocketBuffer ${bufferBytes}`]),
     "    Checksum on",
+    ...lines.map((line) => `    ${line}`),
     "  }",
   ].join("\n");
+}
+
+function addressLines({ group, address, peer }: LinkSettings, port: number): string[] {
+  if (group === undefined) {
+    return [
+      `${family(address)}_address ${address}`,
+      `${family(peer)}_Destination_Address ${peer}`,
+      `Port ${port}`,
+    ];
+  }
+  const member = family(group) === "IPv4" ? [`IPv4_interface ${address}`] : [];
+  return [`${family(group)}_address ${group}`, ...member, `Group ${port}`];
 }
 
 function family(address: string): "IPv4" | "IPv6" {

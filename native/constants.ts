@@ -61,7 +61,11 @@ export const SO_MARK = 36;
 export const SO_DOMAIN = 39;
 
 export const TCP_NODELAY = 1;
+export const TCP_KEEPIDLE = 4;
+export const TCP_KEEPINTVL = 5;
+export const TCP_KEEPCNT = 6;
 export const TCP_USER_TIMEOUT = 18;
+export const TCP_RTO_MAX_MS = 44;
 
 export const IP_TOS = 1;
 export const IP_TTL = 2;
@@ -73,6 +77,7 @@ export const IP_MULTICAST_TTL = 33;
 export const IP_MULTICAST_LOOP = 34;
 export const IP_ADD_MEMBERSHIP = 35;
 export const IP_DROP_MEMBERSHIP = 36;
+export const IP_MULTICAST_ALL = 49;
 
 export const IPV6_UNICAST_HOPS = 16;
 export const IPV6_MULTICAST_IF = 17;
@@ -82,6 +87,7 @@ export const IPV6_ADD_MEMBERSHIP = 20;
 export const IPV6_DROP_MEMBERSHIP = 21;
 export const IPV6_MTU = 24;
 export const IPV6_V6ONLY = 26;
+export const IPV6_MULTICAST_ALL = 29;
 export const IPV6_TCLASS = 67;
 
 export const NETLINK_ROUTE = 0;

@@ -18,13 +18,6 @@ export function unsupported(config: Config): string[] {
   const hasMode = (name: string) => positions.has(`sync.mode.${name}`);
   refuse(hasMode("alarm"), "sync.mode.alarm", "this release does not run `Mode ALARM'.");
   refuse(hasMode("notrack"), "sync.mode.notrack", "this release does not run `Mode NOTRACK'.");
-  for (const [index, link] of sync.links.entries()) {
-    const path = `sync.links.${index}`;
-    const isMulticast = link.kind === "multicast";
-    refuse(isMulticast, path, "this release does not run `Multicast' links.");
-    refuse(link.kind === "tcp", path, "this release does not run `TCP' links.");
-    refuse(index > 0, path, "this release runs one dedicated link only.");
-  }
   const hasExpectations = sync.expectationSync !== false;
   const expectations = "this release does not replicate expectations (`ExpectationSync').";
   refuse(hasExpectations, "sync.expectationSync", expectations);

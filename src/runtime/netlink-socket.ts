@@ -5,6 +5,7 @@
  */
 import {
   AF_NETLINK,
+  NETLINK_NETFILTER,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
   SOCK_RAW,
@@ -14,7 +15,6 @@ import * as native from "../../native/index.ts";
 import { NLMSG_HEADER_BYTES, readI32, readU16 } from "../netlink/message.ts";
 import { SystemError } from "./system-error.ts";
 
-const NETLINK_NETFILTER = 12;
 /** `struct sockaddr_nl`. */
 const ADDRESS_BYTES = 12;
 const EPERM = -1;
@@ -27,9 +27,9 @@ export interface NetlinkSocket {
   readonly portId: number;
 }
 
-/** Open a netfilter socket that hears the groups of `groupMask` (bit n-1 is group n). */
-export function openNetlink(groupMask = 0): NetlinkSocket {
-  const fd = native.socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+/** Open a netlink socket that hears the groups of `groupMask` (bit n-1 is group n). */
+export function openNetlink(groupMask = 0, protocol = NETLINK_NETFILTER): NetlinkSocket {
+  const fd = native.socket(AF_NETLINK, SOCK_RAW, protocol);
   if (fd < 0) throw new SystemError("socket", fd);
   const address = new Uint8Array(ADDRESS_BYTES);
   const view = new DataView(address.buffer);

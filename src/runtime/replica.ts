@@ -1,5 +1,5 @@
 /**
- * Synchronisation on this machine: the engine, the event socket, the link, and the loop that joins them.
+ * Synchronisation on this machine: the engine, the event socket, the links, and the loop that joins them.
  *
  * One turn: inputs are taken, then what they caused is sent. Long work goes on in pieces between turns.
  * Described in: ARCHITECTURE.md, "The way of an event".
@@ -10,21 +10,21 @@ import type { EventCounters } from "../netlink/event-counters.ts";
 import { Engine } from "../sync/engine.ts";
 import type { Reply } from "./control-reply.ts";
 import { Kernel } from "./kernel.ts";
+import type { DedicatedLinks } from "./link/dedicated-links.ts";
+import { openLinks } from "./link/open-links.ts";
 import type { Log } from "./log.ts";
 import { answer } from "./requests.ts";
 import type { Service } from "./service.ts";
-import { engineOptions, linkOptions } from "./settings.ts";
-import { opening, StartError } from "./start-error.ts";
-import { SystemError } from "./system-error.ts";
+import { engineOptions } from "./settings.ts";
+import { opening } from "./start-error.ts";
 import { TableWatch } from "./table-watch.ts";
-import { UdpLink } from "./udp-link.ts";
 
 /** Batches of datagrams of one turn. */
 const TURN_BATCHES = 8;
 
 export class Replica implements Service {
   readonly engine: Engine;
-  readonly link: UdpLink;
+  readonly links: DedicatedLinks;
   readonly errorQueueLength: number;
   readonly resendQueueSize: number;
   readonly #log: Log;
@@ -35,7 +35,6 @@ export class Replica implements Service {
   #continuing: NodeJS.Immediate | undefined;
   /** First datagram of the outbox that was not sent yet. */
   #unsent = 0;
-  #isBlocked = false;
   /** When the events that are being taken arrived. */
   #wokeAt = 0;
 
@@ -46,9 +45,9 @@ export class Replica implements Service {
     this.errorQueueLength = config.sync.errorQueueLength;
     this.resendQueueSize = config.sync.resendQueueSize;
     if (config.sync.disableExternalCache) log.notice("disabling external cache");
-    this.link = this.#openLink(config);
+    this.links = this.#openLinks(config);
     this.#kernel = opening("can't open netlink handler", () => new Kernel());
-    const limit = this.link.datagramLimit;
+    const limit = this.links.datagramLimit;
     const options = engineOptions(config, limit, () => performance.now() * 1000);
     this.engine = new Engine(options, this.#kernel, log.journal, this.now());
     this.engine.ports.commit = this.#kernel.portId("commit");
@@ -73,7 +72,7 @@ export class Replica implements Service {
   }
 
   start(): void {
-    this.link.start();
+    this.links.start();
     this.#events.start();
     if (this.#startupResync) this.engine.requestResync();
     this.#turn();
@@ -103,45 +102,17 @@ export class Replica implements Service {
     while (!this.engine.transmit(this.now()) && this.#flush());
     this.#flush();
     this.#events.close();
-    this.link.close();
+    this.links.close();
     this.#kernel.close();
   }
 
-  #openLink(config: Config): UdpLink {
-    const link = config.sync.links[config.sync.defaultLink];
-    if (link === undefined) {
-      throw new StartError("can't open channel socket: No such file or directory", {
-        detail: "the Sync section has no dedicated link",
-        isInitialization: true,
-      });
-    }
-    if (link.family === null) {
-      throw new StartError("can't open channel socket: Address family not supported by protocol", {
-        detail: "the dedicated link has no valid address",
-        isInitialization: true,
-      });
-    }
-    try {
-      return new UdpLink({
-        ...linkOptions(link, config.general.eventIterationLimit),
-        onDatagram: (words, bytes, at, length) =>
-          this.engine.receiver.datagram(words, bytes, at, length, Math.floor(this.now() / 1000)),
-        onTurn: () => this.#turn(),
-        onWritable: () => {
-          this.#isBlocked = false;
-          this.#turn();
-        },
-        onLimitedBuffer: (clause, bytes) =>
-          this.#log.warning(
-            `${clause}: not permitted to exceed the system's limit, got ${bytes} bytes`,
-          ),
-      });
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      throw new StartError(`can't open channel socket: ${error.reason}`, {
-        isInitialization: true,
-      });
-    }
+  #openLinks(config: Config): DedicatedLinks {
+    return openLinks(config, {
+      onMessages: (words, bytes, at, length) =>
+        this.engine.receiver.datagram(words, bytes, at, length, Math.floor(this.now() / 1000)),
+      onTurn: () => this.#turn(),
+      log: this.#log,
+    });
   }
 
   #openEvents(config: Config): TableWatch {
@@ -165,12 +136,27 @@ export class Replica implements Service {
 
   /** Send what waits; go on later where that, or long work, takes more than a turn. */
   #turn(): void {
-    let isDrained = false;
-    for (let i = 0; i < TURN_BATCHES && !isDrained && !this.#isBlocked; i++) {
-      isDrained = this.engine.transmit(this.now());
-      if (!this.#flush()) return;
+    const isDrained = this.#transmit();
+    if (this.engine.busy || !(isDrained || this.links.isBlocked)) this.#continueLater();
+  }
+
+  /** False: something still waits, for another turn or for the link. */
+  #transmit(): boolean {
+    for (let i = 0; i < TURN_BATCHES; i++) {
+      if (this.links.isBlocked && !this.#hasTooMuch()) return false;
+      const isDrained = this.engine.transmit(this.now());
+      if (!this.#flush()) return false;
+      if (isDrained) return true;
     }
-    if (!isDrained || this.engine.busy) this.#continueLater();
+    return false;
+  }
+
+  /**
+   * What waits for a link without a connection is bounded, or the flows that end meanwhile would fill the
+   * cache: they stay until their end was sent.
+   */
+  #hasTooMuch(): boolean {
+    return this.links.isCutOff && this.engine.protocol.transmitQueue.length > this.resendQueueSize;
   }
 
   #continueLater(): void {
@@ -181,14 +167,14 @@ export class Replica implements Service {
     });
   }
 
-  /** False: the link is full, and `onWritable` follows. */
+  /** False: the link is full, and another turn follows when it is not. */
   #flush(): boolean {
     const { outbox } = this.engine;
     if (outbox.count === 0) return true;
-    this.#unsent = this.link.send(outbox, this.#unsent);
+    this.#unsent = this.links.send(outbox, this.#unsent);
     if (this.#unsent < outbox.count) {
-      this.#isBlocked = true;
-      return false;
+      if (!this.#hasTooMuch()) return false;
+      this.links.dropped += outbox.count - this.#unsent;
     }
     outbox.clear();
     this.#unsent = 0;

@@ -8,6 +8,7 @@ import {
   cacheExtendedBlock,
   injectBlock,
   type LinkReport,
+  type LinkStatus,
   linkBlock,
   type NetworkCounters,
   networkBlock,
@@ -20,7 +21,10 @@ import {
 } from "../stats/report.ts";
 import type { Engine } from "../sync/engine.ts";
 import { InjectedExternal } from "../sync/external.ts";
-import type { UdpLink } from "./udp-link.ts";
+import type { LinkState } from "../sync/links.ts";
+import type { DedicatedLinks } from "./link/dedicated-links.ts";
+import type { Link } from "./link/link.ts";
+import { TcpLink } from "./link/tcp-link.ts";
 
 /** Most elements of the transmit queue; the reference prints the same. */
 const TRANSMIT_QUEUE_MAX = 2147483647;
@@ -29,7 +33,7 @@ const PIECE_LINES = 512;
 
 export interface Reported {
   readonly engine: Engine;
-  readonly link: UdpLink;
+  readonly links: DedicatedLinks;
   readonly errorQueueLength: number;
   readonly resendQueueSize: number;
 }
@@ -59,10 +63,9 @@ function sides(engine: Engine, block: (name: string, c: CacheCounters) => string
   return internal + block("external", cacheCounters(engine.externalCache!));
 }
 
-function linkReport(link: UdpLink): LinkReport {
+function linkReport(link: Link): LinkReport {
   const { traffic } = link;
-  return {
-    kind: "UDP",
+  const common = {
     device: link.interfaceName,
     counters: {
       bytesSent: traffic.bytesSent,
@@ -73,6 +76,11 @@ function linkReport(link: UdpLink): LinkReport {
       receiveErrors: traffic.receiveErrors,
     },
   };
+  if (link instanceof TcpLink) {
+    const { kind, isServerConnected, isClientConnected } = link;
+    return { ...common, kind, isServerConnected, isClientConnected };
+  }
+  return { ...common, kind: link.kind === "multicast" ? "multicast" : "UDP" };
 }
 
 function network(engine: Engine): NetworkCounters {
@@ -89,28 +97,42 @@ function network(engine: Engine): NetworkCounters {
   };
 }
 
-export function generalReport({ engine, link }: Reported): string {
+export function generalReport({ engine, links }: Reported): string {
   return (
     sides(engine, cacheBlock) +
     trafficBlock(engine.internal.traffic) +
-    activeLinkBlock(linkReport(link)) +
+    activeLinkBlock(linkReport(links.current)) +
     trackingBlock(network(engine))
   );
 }
 
-export function networkReport({ engine, link }: Reported): string {
-  return networkBlock(network(engine)) + activeLinkBlock(linkReport(link));
+export function networkReport({ engine, links }: Reported): string {
+  return networkBlock(network(engine)) + activeLinkBlock(linkReport(links.current));
 }
 
 export function cacheReport({ engine }: Reported): string {
   return sides(engine, cacheExtendedBlock);
 }
 
-export function linksReport({ link }: Reported): string {
-  return linkBlock(linkReport(link), link.status(), "ACTIVE");
+export function linksReport({ links }: Reported): string {
+  const blocks = links.all.map((link) => {
+    const role = link === links.current ? "ACTIVE" : "BACKUP";
+    return linkBlock(linkReport(link), linkStatus(links.stateOf(link)), role);
+  });
+  return blocks.join("");
 }
 
-export function queueReport({ engine, errorQueueLength, resendQueueSize }: Reported): string {
+function linkStatus({ isUp, isRunning }: LinkState): LinkStatus {
+  if (!isUp) return "DOWN";
+  return isRunning ? "RUNNING" : "NO-CARRIER";
+}
+
+export function queueReport({
+  engine,
+  links,
+  errorQueueLength,
+  resendQueueSize,
+}: Reported): string {
   const { protocol } = engine;
   return queueBlock(protocol.controls, [
     {
@@ -119,7 +141,12 @@ export function queueReport({ engine, errorQueueLength, resendQueueSize }: Repor
       maximum: TRANSMIT_QUEUE_MAX,
       noSpace: 0,
     },
-    { name: "errorq", elements: 0, maximum: errorQueueLength, noSpace: 0 },
+    {
+      name: "errorq",
+      elements: links.queued,
+      maximum: errorQueueLength,
+      noSpace: links.dropped,
+    },
     {
       name: "rsqueue",
       elements: protocol.unacknowledged,

@@ -5,6 +5,7 @@ import { type FilterOptions, flowFilter, type Network } from "../flow/filter.ts"
 import type { FlowRegister } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
 import type { EngineOptions } from "../sync/engine.ts";
+import type { LinkOptions } from "./link/link.ts";
 import type { Facility } from "./syslog.ts";
 
 /** Datagrams of one batch to the link. */
@@ -73,16 +74,24 @@ export function engineOptions(
   };
 }
 
-export function linkOptions(link: LinkConfig, iterationLimit: number) {
+const LINK_KINDS = { multicast: "multicast", udp: "UDP", tcp: "TCP" } as const;
+
+/** `family`: what the clause's addresses have decided. */
+export function linkOptions(config: Config, link: LinkConfig, family: 4 | 6): LinkOptions {
+  const none = new Uint8Array(0);
   return {
+    kind: LINK_KINDS[link.kind],
     interfaceName: link.ifname ?? "",
-    address: link.localAddress ?? new Uint8Array(0),
-    peer: link.peerAddress ?? new Uint8Array(0),
+    family,
+    address: link.localAddress ?? none,
+    peer: link.peerAddress ?? none,
+    memberAddress: link.mcastInterfaceAddress ?? none,
     port: link.port,
     checksum: link.checksum,
     sendBuffer: link.sndBuf,
     receiveBuffer: link.rcvBuf,
-    iterationLimit,
+    queueLength: config.sync.errorQueueLength,
+    iterationLimit: config.general.eventIterationLimit,
   };
 }
 

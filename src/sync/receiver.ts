@@ -34,6 +34,8 @@ export class Receiver {
   /** A message that does not start at a multiple of four is copied here; with room behind for its padding. */
   readonly #aligned = new Int32Array(DATAGRAM_MAX_BYTES / 4 + 4);
   readonly #alignedBytes = new Uint8Array(this.#aligned.buffer);
+  /** A message of the datagram at hand was accepted. */
+  #accepted = false;
 
   constructor(protocol: Protocol, external: ExternalSide) {
     this.#protocol = protocol;
@@ -43,8 +45,10 @@ export class Receiver {
   /**
    * Take the `length` bytes at byte `at`, which is a multiple of four. `words` and `bytes` are views of
    * the same memory and have at least four bytes more than the datagram. `now` in seconds.
+   * True: the protocol has accepted a message of it, so the peer sends on the link it came from.
    */
-  datagram(words: Int32Array, bytes: Uint8Array, at: number, length: number, now: number): void {
+  datagram(words: Int32Array, bytes: Uint8Array, at: number, length: number, now: number): boolean {
+    this.#accepted = false;
     let here = at;
     let left = length;
     while (left > 0) {
@@ -54,6 +58,7 @@ export class Receiver {
       left -= taken;
     }
     this.#external.flush();
+    return this.#accepted;
   }
 
   /** Bytes of the message at `at`, or 0: the rest of the datagram is of no use. */
@@ -108,7 +113,9 @@ export class Receiver {
       refuse(this.counters, "header");
       return;
     }
-    if (verdict !== Verdict.data) return;
+    if (verdict === Verdict.drop) return;
+    this.#accepted = true;
+    if (verdict === Verdict.control) return;
     this.#payload(words, at + 2, type, length - SHORT_HEADER_BYTES, now);
   }
 

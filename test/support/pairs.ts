@@ -1,6 +1,6 @@
 /** Two daemons joined by a link, started, and the questions tests ask them. For flows made by command. */
 import type { ConfigSettings, DaemonKind } from "../../lab/conntrackd.ts";
-import { createPair, type Pair, type PairNode } from "../../lab/pair.ts";
+import { createPair, type Pair, type PairLink, type PairNode } from "../../lab/pair.ts";
 import { waitFor } from "../../lab/wait.ts";
 
 /** Builds a pair and starts both daemons. */
@@ -8,8 +8,9 @@ export async function startPair(
   a: DaemonKind,
   b: DaemonKind,
   config: Partial<ConfigSettings> = {},
+  links?: readonly PairLink[],
 ): Promise<Pair> {
-  const pair = await createPair({ a, b, config });
+  const pair = await createPair({ a, b, config, ...(links === undefined ? {} : { links }) });
   try {
     await Promise.all([pair.a.conntrackd.start(), pair.b.conntrackd.start()]);
     return pair;
@@ -48,6 +49,7 @@ export async function waitForCache(
   node: PairNode,
   cache: "internal" | "external",
   wanted: readonly string[],
+  timeoutMs = 8000,
 ): Promise<void> {
   const goal = [...wanted].sort().join("\n");
   let last = "";
@@ -56,7 +58,7 @@ export async function waitForCache(
       last = (await cacheLines(node, cache)).join("\n");
       return last === goal;
     },
-    { what: `the ${cache} cache`, timeoutMs: 8000 },
+    { what: `the ${cache} cache`, timeoutMs },
   ).catch((error: Error) => {
     throw new Error(`${error.message}\nwanted:\n${goal}\nis:\n${last}`);
   });

@@ -1,0 +1,114 @@
+/**
+ * The dedicated links, over every transport and address family: ours beside ours, and ours beside the reference both
+ * ways round. What the peers say to each other is tested elsewhere; here it matters that it arrives.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { DaemonKind } from "../../lab/conntrackd.ts";
+import type { Pair, PairLink, PairNode } from "../../lab/pair.ts";
+import { waitFor } from "../../lab/wait.ts";
+import { conntrack, startPair, waitForCache } from "../support/pairs.ts";
+import { describeOnKernel } from "../support/requirements.ts";
+
+const links: readonly PairLink[] = [
+  { transport: "UDP", addresses: "IPv4" },
+  { transport: "UDP", addresses: "IPv6" },
+  { transport: "UDP", addresses: "link-local" },
+  { transport: "Multicast", addresses: "IPv4" },
+  { transport: "Multicast", addresses: "IPv6" },
+  { transport: "TCP", addresses: "IPv4" },
+  { transport: "TCP", addresses: "IPv6" },
+];
+
+/** What the reference cannot do: it binds without a scope. */
+const ourLinks: readonly PairLink[] = [
+  { transport: "Multicast", addresses: "link-local" },
+  { transport: "TCP", addresses: "link-local" },
+];
+
+const pairs: readonly (readonly [DaemonKind, DaemonKind])[] = [
+  ["ours", "ours"],
+  ["ours", "reference"],
+  ["reference", "ours"],
+];
+
+const flow = (i: number) => `-p udp -s 10.1.0.${i} -d 10.2.0.1 --sport 5 --dport 6`;
+const line = (i: number) =>
+  `udp      17 src=10.1.0.${i} dst=10.2.0.1 sport=5 dport=6 [UNREPLIED] mark=0`;
+
+/** The numbers of the block of the current link. */
+async function traffic({ conntrackd }: PairNode) {
+  const text = await conntrackd.commandOk("-s", "network");
+  const [, head = "", body = ""] = /\n(\S+ traffic \(.*):\n([\s\S]*)/.exec(text) ?? [];
+  const number = (name: string) => Number(new RegExp(`(\\d+) ${name}`).exec(body)?.[1]);
+  return { head, sent: number("Bytes sent"), received: number("Bytes recv") };
+}
+
+function testLink(a: DaemonKind, b: DaemonKind, link: PairLink) {
+  const title = `${link.transport} with ${link.addresses} addresses, ${a} and ${b}`;
+  describeOnKernel(title, [a, b], () => {
+    let pair: Pair;
+
+    beforeAll(async () => {
+      pair = await startPair(a, b, {}, [link]);
+    });
+    afterAll(() => pair?.destroy());
+
+    it("carries flows both ways", async () => {
+      await conntrack(pair.a, `-I ${flow(1)} -t 600`);
+      await conntrack(pair.b, `-I ${flow(2)} -t 600`);
+      await waitForCache(pair.b, "external", [line(1)]);
+      await waitForCache(pair.a, "external", [line(2)]);
+      await conntrack(pair.a, `-D ${flow(1)}`);
+      await waitForCache(pair.b, "external", []);
+    });
+
+    it("carries a table in bulk, in full datagrams", async () => {
+      const many = Array.from({ length: 250 }, (_, i) => i + 3);
+      const file = join(pair.lab.dir, "many");
+      writeFileSync(file, many.map((i) => `-I ${flow(i)} -t 600\n`).join(""));
+      await pair.a.namespace.runOk(["conntrack", "-R", file]);
+      await waitForCache(pair.b, "external", many.map(line));
+      await pair.b.conntrackd.commandOk("-f", "external");
+      await pair.b.conntrackd.commandOk("-n");
+      await waitForCache(pair.b, "external", many.map(line));
+    });
+
+    it("is named and counted by -s", async () => {
+      const name = link.transport === "Multicast" ? "multicast" : link.transport;
+      const ends = link.transport === "TCP" ? " server=connected client=connected" : "";
+      for (const node of [pair.a, pair.b]) {
+        const { head, sent, received } = await traffic(node);
+        expect(head).toBe(`${name} traffic (active device=sync0)${ends}`);
+        expect(sent).toBeGreaterThan(0);
+        expect(received).toBeGreaterThan(0);
+        expect(await node.conntrackd.commandOk("-s", "link")).toContain(
+          `${name} traffic device=sync0 status=RUNNING role=ACTIVE:\n`,
+        );
+        const lost = /Malformed messages:\s+(\d+)/.exec(
+          await node.conntrackd.commandOk("-s", "network"),
+        );
+        expect(lost?.[1]).toBe("0");
+      }
+    });
+
+    it("is there again after a restart of the peer", async () => {
+      await pair.b.conntrackd.kill();
+      await pair.b.namespace.runOk(["rm", "-f", pair.b.conntrackd.lockPath]);
+      await conntrack(pair.a, `-I ${flow(1)} -t 600`);
+      await pair.b.conntrackd.start();
+      await waitFor(
+        async () => {
+          await pair.b.conntrackd.commandOk("-n");
+          const { external } = await pair.b.conntrackd.caches();
+          return external === 251;
+        },
+        { what: "the table to arrive", everyMs: 500 },
+      );
+    });
+  });
+}
+
+for (const [a, b] of pairs) for (const link of links) testLink(a, b, link);
+for (const link of ourLinks) testLink("ours", "ours", link);
