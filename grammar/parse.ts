@@ -3,56 +3,10 @@
  */
 
 import { EOF, type IToken } from "chevrotain";
+import { maxNesting } from "./limits.ts";
 import { type Clause, createParser } from "./parser.ts";
 import { LeftBrace, RightBrace, TooMany, tokenize, tokenNamed } from "./tokens.ts";
-
-/** Bytes of a file. A real configuration has a few thousand. */
-export const maxFileBytes = 1024 * 1024;
-/** Braces open at a time. The clauses need four; only a helper in a helper nests further. */
-export const maxNesting = 64;
-
-export interface Token {
-  /** `Number`, `Word`, `Ip` and the like, or a keyword's spelling. */
-  readonly name: string;
-  readonly text: string;
-  readonly offset: number;
-}
-
-export interface Written {
-  /** Id of its row. */
-  readonly clause: string;
-  /** Absent for bare words, such as those of `Protocol`. */
-  readonly keyword?: Token;
-  /** Between the keyword and the brace. */
-  readonly values: readonly Token[];
-  readonly offset: number;
-  /** Behind its last byte, closing brace included. */
-  readonly end: number;
-  /** Offsets of the braces. */
-  readonly body?: { readonly open: number; readonly close?: number };
-  readonly items: readonly Written[];
-  /** False: a word is missing or wrong. Its items are there all the same. */
-  readonly isWhole: boolean;
-}
-
-export interface Mistake {
-  /** Offset of the offending token; the length of the text at its end. */
-  readonly offset: number;
-  readonly symbol: string;
-  /** Words that would have been right, as people say them. */
-  readonly expected: readonly string[];
-  /** The clause in whose braces it stands; `file` at the top. */
-  readonly block: string;
-  readonly reason: "syntax" | "tokens" | "nesting";
-}
-
-export interface Sentence {
-  readonly outline: readonly Written[];
-  readonly tokens: readonly Token[];
-  readonly comments: readonly Token[];
-  /** In file order. */
-  readonly mistakes: readonly Mistake[];
-}
+import type { Mistake, Sentence, Token, Written } from "./written.ts";
 
 let parser: ReturnType<typeof createParser> | undefined;
 

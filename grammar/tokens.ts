@@ -7,10 +7,8 @@
 
 import { createToken, type IToken, Lexer, type TokenType } from "chevrotain";
 import { keywords, legacyWords } from "./keywords.ts";
+import { maxTokens } from "./limits.ts";
 import { scan } from "./scan.ts";
-
-/** Tokens a file may have; what lies beyond is one `TooMany`. A real file has a few hundred. */
-export const maxTokens = 200_000;
 
 /** Every token, and every token but the closing brace. */
 export const Anything = createToken({ name: "Anything", pattern: Lexer.NA });

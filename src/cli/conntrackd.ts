@@ -1,8 +1,8 @@
 /**
  * The program `conntrackd`: reads its command line and becomes a daemon, a launcher, or a client.
  *
- * A client loads the configuration reader and the socket; the daemon's parts are loaded by the daemon
- * alone. Described in: doc/conntrackd.md.
+ * A client loads no more than it needs to find the socket and to speak through it; the daemon's parts are
+ * loaded by the daemon alone. Described in: doc/conntrackd.md.
  */
 import { type CommandLine, parseCommandLine } from "./conntrackd-options.ts";
 import { usageText, versionText } from "./conntrackd-usage.ts";
@@ -50,19 +50,15 @@ async function voice() {
 }
 
 async function request(line: RequestLine): Promise<number> {
-  const [{ loadConfig }, { requestDaemon }, speak] = await Promise.all([
-    import("../runtime/config-file.ts"),
+  const [{ findSocketPath }, { requestDaemon }, speak] = await Promise.all([
+    import("../runtime/socket-path.ts"),
     import("../runtime/control-client.ts"),
     voice(),
   ]);
   for (const text of line.warnings) speak.warning(text);
-  const config = loadConfig(line.configFile, speak);
-  if (config === undefined) return 1;
-  const { exitCode, message } = await requestDaemon(
-    config.general.unixPath,
-    line.code,
-    process.stdout,
-  );
+  const path = await findSocketPath(line.configFile, speak);
+  if (path === undefined) return 1;
+  const { exitCode, message } = await requestDaemon(path, line.code, process.stdout);
   if (message !== undefined) speak.error(message);
   return exitCode;
 }

@@ -2,7 +2,8 @@
 
 import type { Token } from "../../grammar/index.ts";
 import { ipv4Number, parseIpv4, parseIpv6 } from "./address.ts";
-import { type Logic, type TcpState, tcpStates } from "./model.ts";
+import { type TcpState, tcpStates } from "./draft.ts";
+import type { Logic } from "./model.ts";
 import { apply, type Clauses, type Reading, wrapped } from "./reading.ts";
 
 function logicOf([value]: readonly Token[]): Logic {

@@ -1,7 +1,7 @@
 /** What is said about a place of a configuration file, and how a file is rewritten. */
 
+import type { Position } from "./draft.ts";
 import type { RuleId } from "./language-rules.ts";
-import type { Position } from "./model.ts";
 
 /** Replaces the bytes from `offset` up to `end`. */
 export interface Edit {

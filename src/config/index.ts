@@ -10,23 +10,11 @@ export {
 export { formatAddress, parseIpv4, parseIpv6 } from "./address.ts";
 export { unsupported } from "./check.ts";
 export { applyEdits, type Diagnostic, type Edit, type ReferenceVerdict } from "./diagnostic.ts";
+export { type Position, type TcpState, tcpStateNumber } from "./draft.ts";
+export type { ReadOptions } from "./interpret.ts";
 export { type LanguageRule, languageRules, type RuleId } from "./language-rules.ts";
 export { blockName } from "./mistake.ts";
-export {
-  type Config,
-  type LinkConfig,
-  type Model,
-  modelSchema,
-  type Position,
-  type TcpState,
-  tcpStateNumber,
-} from "./model.ts";
+export { type Config, type LinkConfig, type Model, modelSchema } from "./model.ts";
 export { printConfig } from "./print.ts";
-export {
-  type Inspection,
-  inspectConfig,
-  type ReadOptions,
-  type ReadResult,
-  readConfig,
-} from "./read.ts";
+export { type Inspection, inspectConfig, type ReadResult, readConfig } from "./read.ts";
 export { nearest } from "./suggest.ts";

@@ -6,20 +6,7 @@
  */
 
 import { z } from "zod";
-
-/** Numbers of the language are 31 bits wide. */
-export const maxNumber = 0x7fffffff;
-
-export const tcpStates = [
-  ...(["SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT"] as const),
-  ...(["LAST_ACK", "TIME_WAIT", "CLOSE", "LISTEN"] as const),
-] as const;
-export type TcpState = (typeof tcpStates)[number];
-
-/** The kernel's number of a TCP state, 1 to 9: the order above. */
-export function tcpStateNumber(state: TcpState): number {
-  return tcpStates.indexOf(state) + 1;
-}
+import { maxNumber, type Position, tcpStates } from "./draft.ts";
 
 const number = z.int().min(0).max(maxNumber);
 const count = number.default(0);
@@ -173,34 +160,10 @@ export const modelSchema = z.object({
 export type Model = z.output<typeof modelSchema>;
 export type LinkConfig = Model["sync"]["links"][number];
 export type Logic = z.output<typeof logic>;
-type Input = z.input<typeof modelSchema>;
+export type Input = z.input<typeof modelSchema>;
 export type LinkInput = z.input<typeof link>;
 export type InstanceInput = z.input<typeof instance>;
 export type FilterInput = z.input<typeof filter>;
-
-/** What reading a file gathers: every value optional but the containers. */
-export interface Draft {
-  runMode?: Input["runMode"];
-  hasHelper: boolean;
-  readonly general: NonNullable<Input["general"]>;
-  schedulerPriority?: number;
-  readonly filter: FilterInput;
-  readonly sync: NonNullable<Input["sync"]>;
-  readonly links: LinkInput[];
-  /** More were written than there may be, and it was said. */
-  hasTooManyLinks?: boolean;
-  /** From a `Checksum` outside the links, as older releases had it. */
-  firstLinkChecksum?: boolean;
-  readonly stats: NonNullable<Input["stats"]>;
-  readonly instances: InstanceInput[];
-  setup: boolean;
-}
-
-export interface Position {
-  readonly line: number;
-  readonly column: number;
-  readonly offset: number;
-}
 
 export interface Config extends Model {
   readonly source: {

@@ -5,8 +5,8 @@
 
 import type { Token, Written } from "../../grammar/index.ts";
 import type { Remarks } from "./diagnostic.ts";
+import { type Draft, maxNumber } from "./draft.ts";
 import type { RuleId } from "./language-rules.ts";
-import { type Draft, maxNumber } from "./model.ts";
 import type { ProtocolTable } from "./protocols.ts";
 
 /** Items of a helper that wait for the `Type` that takes them. */

@@ -1,15 +1,20 @@
 /** Bytes of a file as text with one character a byte, and places in it. */
 
-import type { Position } from "./model.ts";
+import type { Position } from "./draft.ts";
 
-/** A byte-order mark becomes blanks, so that offsets stay byte offsets. */
-export function latin1(bytes: Uint8Array): string {
+export interface Source {
+  /** One character a byte. A byte-order mark becomes blanks, so that offsets stay byte offsets. */
+  readonly text: string;
+  readonly hasMark: boolean;
+}
+
+export function sourceOf(bytes: Uint8Array): Source {
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const parts = hasMark ? ["   "] : [];
   for (let at = hasMark ? 3 : 0; at < bytes.length; at += 8192) {
     parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
   }
-  return parts.join("");
+  return { text: parts.join(""), hasMark };
 }
 
 /** Lines and columns count from 1, columns in bytes. */

@@ -35,7 +35,7 @@ export function walk(
     walk(items, clauses, reading, step);
     reading.here = written;
     if (!body || !clause?.leave) continue;
-    const closed = { offset: first.offset, end, when: body.close ?? written.end };
+    const closed = { offset: first.offset, end, when: body.close ?? Number.MAX_SAFE_INTEGER };
     if (step(closed)) clause.leave(reading, values);
   }
 }

@@ -1,0 +1,139 @@
+/**
+ * Files without a mistake, read without the parser: the rows alone say what may follow.
+ *
+ * For programs that need one value and start often. It says nothing about a mistake but that there
+ * may be one: then parse.ts is asked. Both give the same clauses; a test compares them.
+ */
+
+import { type ClauseRow, clausesIn } from "./clauses.ts";
+import { legacyWords } from "./keywords.ts";
+import { maxNesting, maxTokens } from "./limits.ts";
+import { scan } from "./scan.ts";
+import type { Element } from "./shape.ts";
+import type { Sentence, Token, Written } from "./written.ts";
+
+const kinds: Readonly<Record<string, string>> = {
+  OldAlarm: "ALARM",
+  OldFtfw: "FTFW",
+  ...Object.fromEntries(legacyWords.map((word) => [word, "Word"])),
+};
+
+/** @param text One character for each byte. */
+export function recognise(text: string): Sentence | undefined {
+  const tokens: Token[] = [];
+  const comments: Token[] = [];
+  for (let at = 0; at < text.length; ) {
+    const { name, end } = scan(text, at);
+    const token = { name, text: text.slice(at, end), offset: at };
+    if (name === "Comment") comments.push(token);
+    else if (name !== "Blank") tokens.push(token);
+    if (tokens.length > maxTokens) return undefined;
+    at = end;
+  }
+  const outline = new Cursor(tokens).file();
+  return outline && { outline, tokens, comments, mistakes: [] };
+}
+
+class Cursor {
+  private readonly tokens: readonly Token[];
+  private at = 0;
+  private depth = 0;
+
+  constructor(tokens: readonly Token[]) {
+    this.tokens = tokens;
+  }
+
+  file(): Written[] | undefined {
+    const sections = this.items("file");
+    return this.at === this.tokens.length ? sections : undefined;
+  }
+
+  private items(block: string): Written[] | undefined {
+    const items: Written[] = [];
+    while (this.at < this.tokens.length && !this.isNext("RightBrace")) {
+      const item = this.item(block);
+      if (item === undefined) return undefined;
+      items.push(item);
+    }
+    return items;
+  }
+
+  private item(block: string): Written | undefined {
+    const row = clausesIn(block).find(({ keyword, elements }) =>
+      keyword === undefined ? this.begins(elements) : this.isNext(keyword),
+    );
+    return row && this.clause(row);
+  }
+
+  private begins([first, second]: readonly Element[]): boolean {
+    if (first?.kind === "one") return this.isOneOf(first.of);
+    if (first?.kind !== "many" || second?.kind !== "one") return false;
+    return this.isOneOf(first.of) || this.isOneOf(second.of);
+  }
+
+  private clause(row: ClauseRow): Written | undefined {
+    const offset = this.tokens[this.at]?.offset ?? 0;
+    const keyword = row.keyword === undefined ? undefined : this.tokens[this.at++];
+    const values: Token[] = [];
+    let items: readonly Written[] = [];
+    let body: Written["body"];
+    for (const element of row.elements) {
+      if (element.kind === "body" && !this.isOneOf(element.instead)) {
+        const braces = this.braces(row.id);
+        if (braces === undefined) return undefined;
+        ({ items, body } = braces);
+      } else if (element.kind === "item") {
+        const item = this.item(row.id);
+        if (item === undefined) return undefined;
+        items = [item];
+      } else if (!this.words(element, values)) return undefined;
+    }
+    const last = this.tokens[this.at - 1];
+    const end = (last?.offset ?? 0) + (last?.text.length ?? 0);
+    const rest = { values, offset, end, items, isWhole: true };
+    return { clause: row.id, ...(keyword && { keyword }), ...rest, ...(body && { body }) };
+  }
+
+  private words(element: Element, values: Token[]): boolean {
+    const take = (of: readonly string[]) => {
+      const token = this.tokens[this.at];
+      if (token === undefined || !this.isOneOf(of)) return false;
+      values.push(token);
+      this.at++;
+      return true;
+    };
+    if (element.kind === "one") return take(element.of);
+    if (element.kind === "body") return take(element.instead);
+    if (element.kind === "many") {
+      while (take(element.of));
+      return true;
+    }
+    if (element.kind !== "optional") return false;
+    const [first = [], ...rest] = element.words;
+    return !take(first) || rest.every(take);
+  }
+
+  private braces(block: string) {
+    const open = this.tokens[this.at];
+    if (!this.isNext("LeftBrace") || open === undefined || this.depth >= maxNesting) {
+      return undefined;
+    }
+    this.at++;
+    this.depth++;
+    const items = this.items(block);
+    const close = this.tokens[this.at];
+    if (items === undefined || close === undefined) return undefined;
+    this.at++;
+    this.depth--;
+    return { items, body: { open: open.offset, close: close.offset } };
+  }
+
+  private isOneOf(names: readonly string[]): boolean {
+    return names.some((name) => this.isNext(name));
+  }
+
+  private isNext(name: string): boolean {
+    const actual = this.tokens[this.at]?.name;
+    return actual !== undefined && (actual === name || kinds[actual] === name);
+  }
+}
