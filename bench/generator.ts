@@ -30,6 +30,7 @@ const DESTINATIONS = 1 << 12;
 const BATCH = 256;
 /** Pause between two paced batches: the shorter it is, the less the flows come in bursts. */
 const TICK_MS = 0.25;
+const EAGAIN = -11;
 
 /** Opens all flows and answers how long it took. Throws the kernel's words when a packet is refused. */
 export function generate({ count, first, rate }: Load): LoadReport {
@@ -77,9 +78,13 @@ function send(fd: number, batch: Batch, first: number, size: number): void {
     view.setUint16(at + 2, FIRST_PORT + Math.floor(flow / DESTINATIONS));
     view.setUint32(at + 4, 0x0a4d0000 + (flow % DESTINATIONS));
   }
-  const sent = sendBatchTo(fd, payload, offsets, lengths, addresses, ADDRESS_BYTES, size);
-  if (sent !== size) {
-    throw new Error(`sendmmsg: ${sent < 0 ? errnoText(-sent) : `${sent} of ${size} packets`}`);
+  for (let done = 0; done < size; ) {
+    const rest = addresses.subarray(done * ADDRESS_BYTES);
+    const sent = sendBatchTo(fd, payload, offsets, lengths, rest, ADDRESS_BYTES, size - done);
+    // While its packets are still on their way, a socket takes no more.
+    if (sent === EAGAIN) pause(TICK_MS);
+    else if (sent < 0) throw new Error(`sendmmsg: ${errnoText(sent)}`);
+    else done += sent;
   }
 }
 

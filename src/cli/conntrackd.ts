@@ -89,6 +89,7 @@ async function serve(line: DaemonLine): Promise<number | undefined> {
   for (const sentence of refused) speak.error(sentence);
   if (refused.length > 0) return 1;
   const log = new Log({ errnoText: native.errnoText });
+  if (line.background) log.quietTerminal();
   try {
     const daemon = await Daemon.start({
       config,

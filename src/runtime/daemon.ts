@@ -54,8 +54,11 @@ export class Daemon {
       await daemon.#start(options.onReady);
       return daemon;
     } catch (error) {
-      daemon.#explain(error);
-      daemon.#cleanUp();
+      try {
+        daemon.#explain(error);
+      } finally {
+        daemon.#cleanUp();
+      }
       return undefined;
     }
   }
@@ -143,8 +146,11 @@ export class Daemon {
       this.#log.reopen();
       this.#service?.reopen();
     });
+    // Node would open a debugger for SIGUSR1: never in a process with these rights.
+    for (const signal of ["SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => {});
     process.on("uncaughtException", (error) => {
-      this.#log.error(`internal error, please report it: ${error.stack ?? error}`);
+      const trace = oneLine(error.stack ?? String(error));
+      this.#log.error(`internal error, please report it: ${trace}`);
       this.stop(1);
     });
   }
@@ -189,6 +195,11 @@ export class Daemon {
     }
     throw error;
   }
+}
+
+/** A log is read line by line. */
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, " ");
 }
 
 function environment() {

@@ -46,6 +46,7 @@ export class Kernel implements KernelPort {
   #isClosed = false;
   #onTurn: () => void = () => {};
   #onHearNew: (on: boolean) => void = () => {};
+  #onDumpFailed: (reason: string) => void = () => {};
 
   constructor() {
     this.#channels = {
@@ -63,6 +64,11 @@ export class Kernel implements KernelPort {
   /** Called after what happens in the background: entries of a dump, the return of a batch. */
   onTurn(callback: () => void): void {
     this.#onTurn = callback;
+  }
+
+  /** Told why a dump could not be asked for while the daemon runs: it goes on without. */
+  onDumpFailed(callback: (reason: string) => void): void {
+    this.#onDumpFailed = callback;
   }
 
   /** Who owns the event socket, and does what `hearNew` asks for. */
@@ -104,9 +110,9 @@ export class Kernel implements KernelPort {
 
   dump(purpose: DumpPurpose, handler: DumpHandler): boolean {
     if (this.#dumps.has(purpose)) return false;
-    const { fd } = openNetlink();
+    const fd = this.#attempt(openDump);
+    if (fd === undefined) return false;
     const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
-    requestDump(fd);
     const finish = (errno: number) => {
       this.#dumps.get(purpose)?.close();
       this.#dumps.delete(purpose);
@@ -122,12 +128,16 @@ export class Kernel implements KernelPort {
     return true;
   }
 
-  /** Read the whole table now, entry by entry; for the start, when nothing else waits. */
+  /** As `dumpNow`, while the daemon runs. */
+  tryDumpNow(onEntry: DumpHandler["onEntry"]): void {
+    this.#attempt(() => this.dumpNow(onEntry));
+  }
+
+  /** Read the whole table now, entry by entry; for the start, when nothing else waits. @throws SystemError */
   dumpNow(onEntry: DumpHandler["onEntry"]): void {
-    const { fd } = openNetlink();
+    const fd = openDump();
     try {
       const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
-      requestDump(fd);
       for (;;) {
         // The kernel produces the next part of a dump while the last one is read: it never waits.
         const errno = readDump(reader, onEntry);
@@ -137,6 +147,17 @@ export class Kernel implements KernelPort {
       }
     } finally {
       native.close(fd);
+    }
+  }
+
+  /** Undefined, and told, when the kernel refuses. */
+  #attempt<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      this.#onDumpFailed(error.reason);
+      return undefined;
     }
   }
 
@@ -173,12 +194,16 @@ function readErrors(
   }
 }
 
-function requestDump(fd: number): void {
+/** A socket that was asked for the whole table. @throws SystemError */
+function openDump(): number {
+  const { fd } = openNetlink();
   const w = new MessageWriter(64);
   w.begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0);
   w.end();
   const sent = native.send(fd, w.bytes, 0, w.length);
-  if (sent < 0) throw new SystemError("send", sent);
+  if (sent >= 0) return fd;
+  native.close(fd);
+  throw new SystemError("send", sent);
 }
 
 /** One batch of a dump: undefined while it goes on, then 0 or the errno that broke it off. */

@@ -56,6 +56,7 @@ export class Log {
   #windowTimer: NodeJS.Timeout | undefined;
   #isLastSuppressed = false;
   #isTerminalOpen = true;
+  #isTerminalForTrouble = false;
   #file: LineFile | undefined;
   #syslog: Syslog | undefined;
 
@@ -78,6 +79,11 @@ export class Log {
     this.#syslog?.close();
     const { now, pid } = this;
     this.#syslog = new Syslog({ ...options, now, pid });
+  }
+
+  /** `-d`: from now on the terminal is told of what goes wrong, and of nothing else. */
+  quietTerminal(): void {
+    this.#isTerminalForTrouble = true;
   }
 
   /** A daemon has left its terminal; later lines do not appear there. */
@@ -158,8 +164,8 @@ export class Log {
   #emitBeside(level: Level, text: string, line = this.#lineText(level, text)): void {
     this.#syslog?.send(level, text);
     if (!this.#isTerminalOpen) return;
-    if (level === "info" || level === "notice") this.#terminal.out(line);
-    else this.#terminal.err(line);
+    if (level === "warning" || level === "error") this.#terminal.err(line);
+    else if (!this.#isTerminalForTrouble) this.#terminal.out(line);
   }
 
   #lineText(level: Level, text: string): string {

@@ -41,6 +41,7 @@ export class Recorder implements Service {
     this.#flows = flows;
     this.#kernel = opening("can't open netlink handler", () => new Kernel());
     this.#kernel.onTurn(() => this.#turn());
+    this.#kernel.onDumpFailed((reason) => log.error(`can't dump kernel table: ${reason}`));
     this.machine = new Statistics(
       {
         hashLimit: general.hashLimit,
@@ -87,7 +88,8 @@ export class Recorder implements Service {
   readonly resyncKernel = (): void => {
     this.#log.notice("resync with master conntrack table");
     this.machine.counters.resyncs += 1;
-    this.#readTable();
+    const now = this.now();
+    this.#kernel.tryDumpNow((bytes, at, end) => this.machine.tableEntry(bytes, at, end, now));
   };
 
   reopen(): void {

@@ -54,6 +54,7 @@ export class Replica implements Service {
     this.engine.ports.flush = this.#kernel.portId("flush");
     this.engine.ports.inject = this.#kernel.portId("inject");
     this.#kernel.onTurn(() => this.#turn());
+    this.#kernel.onDumpFailed((reason) => log.error(`can't dump kernel table: ${reason}`));
     // Events first, then the table: what happens while it is read waits in the socket.
     this.#events = this.#openEvents(config);
     this.#kernel.onHearNew((on) => this.#events.hearNew(on));
@@ -83,7 +84,8 @@ export class Replica implements Service {
   readonly resyncKernel = (): void => {
     this.#log.notice("resync with master conntrack table");
     this.engine.counters.resyncs += 1;
-    this.#readTable();
+    const now = this.now();
+    this.#kernel.tryDumpNow((bytes, at, end) => this.engine.tableEntry(bytes, at, end, now));
   };
 
   /** Carry out a command, send what it caused, and look at the clock anew. */
