@@ -59,9 +59,12 @@ export class Resync implements Job {
     this.#now = startedAt;
   }
 
-  /** Ask for the table; `ready` when it was read and `step` may compare. */
-  start(ready: () => void): void {
-    this.#kernel.dump("resync", {
+  /**
+   * Ask for the table; `ready` when it was read and `step` may compare. False: the kernel cannot be
+   * asked now, or still answers the last time.
+   */
+  start(ready: () => void): boolean {
+    return this.#kernel.dump("resync", {
       onEntry: (bytes, at, end) => {
         if (!decodeKernelFlow(this.#flow, bytes, at, end) || !this.#filter(this.#flow)) return;
         this.#mirror.confirmed(this.#flow, this.#now);

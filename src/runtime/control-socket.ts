@@ -97,7 +97,8 @@ export async function openControlSocket(
 
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(new ControlSocketError(error.message, error)));
+    // Later errors are clients that could not be let in, for want of a descriptor: no reason to stop.
+    server.on("error", (error) => reject(new ControlSocketError(error.message, error)));
     // The socket is made inside this call, so nobody ever sees it with wider rights.
     const before = process.umask(SOCKET_UMASK);
     try {

@@ -104,6 +104,22 @@ describe("statistics mode", () => {
     expect(machine.nextDeadline()).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it("tries again when the table cannot be asked for", () => {
+    change("new", flow(1));
+    kernel.change("destroy", flow(1));
+    kernel.overrun();
+    machine.overrun(now);
+    const { dump } = kernel;
+    kernel.dump = () => false;
+    now += 30_000;
+    work();
+    expect(ended).toEqual([]);
+    kernel.dump = dump;
+    now = machine.nextDeadline();
+    work();
+    expect(ended.length).toBe(1);
+  });
+
   it("lets overruns be where the repair is switched off", () => {
     build({ overrunResync: 0 });
     machine.overrun(now);

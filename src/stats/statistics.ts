@@ -120,7 +120,9 @@ export class Statistics implements Mirror {
     const { filter } = this.#options;
     const seconds = Math.floor(now / 1000);
     const resync = new Resync(this.#kernel, this.#requests, this, filter, seconds);
-    resync.start(() => this.#jobs.push(resync));
+    const isAsked = resync.start(() => this.#jobs.push(resync));
+    // What was lost stays lost until the table is read: try again.
+    if (!isAsked && pollSeconds === 0) this.#readAt = now + this.#options.overrunResync * 1000;
   }
 
   /** Whether `step` has something to do. */
