@@ -19,7 +19,10 @@ import { buildNative } from "./build-native.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Programs that people run: a launcher each in bin/. */
-const programs = { conntrackd: "src/cli/conntrackd.ts" };
+const programs = {
+  conntrackd: "src/cli/conntrackd.ts",
+  "conntrackd-lint": "src/cli/conntrackd-lint.ts",
+};
 /** Programs of the project's own. */
 const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
 

@@ -46,6 +46,17 @@ export function readConfigBytes(file: string): ConfigBytes {
   }
 }
 
+export function readStandardInput(): ConfigBytes {
+  // Opened anew, a pipe blocks, which the descriptor that we have need not; a socket cannot be opened.
+  const read = readConfigBytes("/dev/stdin");
+  if (read.ok) return read;
+  try {
+    return { ok: true, bytes: bounded(0, maxFileBytes) };
+  } catch {
+    return read;
+  }
+}
+
 function refusal(status: Stats, mayWait: boolean): string | undefined {
   if (status.isDirectory()) return "it is a directory";
   if (status.isFIFO() && !mayWait) return "it is a FIFO";
