@@ -153,7 +153,7 @@ class ConfigParser extends EmbeddedActionsParser {
 
   private body(draft: Draft, instead: readonly string[], index: number): void {
     const { clause } = draft;
-    this.ACTION(() => this.demand(draft, [...instead, LeftBrace.name], true));
+    this.ACTION(() => this.demand(draft, [...instead, LeftBrace.name]));
     if (instead.length > 0) {
       const isNext = () => clause.isWhole;
       const token = this.option(index, { GATE: isNext, DEF: () => this.oneOf(index, instead) });
@@ -165,7 +165,7 @@ class ConfigParser extends EmbeddedActionsParser {
 
   private item(draft: Draft, index: number): void {
     const { clause } = draft;
-    this.ACTION(() => this.demand(draft, openings(clause.row.id)));
+    this.ACTION(() => this.demand(draft, openings(clause.row.id), { at: clause.row.id }));
     this.option(index, {
       GATE: () => clause.isWhole,
       DEF: () => {
@@ -239,15 +239,21 @@ class ConfigParser extends EmbeddedActionsParser {
     draft.skipped = [];
   }
 
-  /** The next token is one of these, or the clause is broken from here on. */
-  private demand({ clause, block, skipped }: Draft, names: readonly string[], hasBody = false) {
+  /**
+   * The next token is one of these, or the clause is broken from here on.
+   * @param at The clause that they stand in, where it is not the block around.
+   */
+  private demand(draft: Draft, names: readonly string[], { at = draft.block } = {}) {
+    const { clause, block, skipped } = draft;
     if (!clause.isWhole) return;
     const next = this.LA(1).tokenType;
-    const fits = (name: string) => fitsType(next, tokenNamed(name));
-    if (names.some(fits)) return;
+    if (names.some((name) => fitsType(next, tokenNamed(name)))) return;
     clause.isWhole = false;
-    this.note([...skipped, ...names].filter(isOfToday), block);
-    this.setAside(block, hasBody || clause.row.elements.some(({ kind }) => kind === "body"));
+    this.note([...skipped, ...names].filter(isOfToday), at);
+    this.setAside(
+      block,
+      clause.row.elements.some(({ kind }) => kind === "body"),
+    );
   }
 
   private note(expected: readonly string[], block: string): void {

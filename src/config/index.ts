@@ -9,6 +9,7 @@ export {
 } from "../../grammar/index.ts";
 export { formatAddress, parseIpv4, parseIpv6 } from "./address.ts";
 export { unsupported } from "./check.ts";
+export { type Words, wordsAt } from "./completion.ts";
 export { applyEdits, type Diagnostic, type Edit, type ReferenceVerdict } from "./diagnostic.ts";
 export { type Position, type TcpState, tcpStateNumber } from "./draft.ts";
 export type { ReadOptions } from "./interpret.ts";

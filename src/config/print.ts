@@ -35,9 +35,21 @@ function filterText({ from, protocol, address, state }: Model["general"]["filter
   ]);
 }
 
-/** A name of the protocols database that is a keyword in lower case is the keyword's alias. */
-function protocolWords(protocols: readonly { readonly name: string }[]): string[] {
-  return protocols.map(({ name }) => name);
+function protocolWords(protocols: Protocols): string[] {
+  return protocols.map(({ name }) => name).filter((name) => !isNameless(name));
+}
+
+type Protocols = readonly { readonly name: string }[];
+
+/** A number that the protocols database does not know; only an old clause can say it. */
+function isNameless(name: string): boolean {
+  return /^\d+$/.test(name);
+}
+
+function namelessText({ general }: Model): string | false {
+  const names = general.filter.protocol?.protocols.map(({ name }) => name) ?? [];
+  const nameless = names.filter(isNameless);
+  return nameless.length > 0 && block("IgnoreProtocol", nameless);
 }
 
 function generalText({ general: g }: Model): string {
@@ -62,7 +74,8 @@ function generalText({ general: g }: Model): string {
   ]);
 }
 
-function linkText(link: LinkConfig): string {
+/** @param errorQueueLength One value for all links, which only TCP knows. */
+function linkText(link: LinkConfig, errorQueueLength: number): string {
   const isMulticast = link.kind === "multicast";
   const name = isMulticast ? "Multicast" : link.kind.toUpperCase();
   const ip = (bytes: Uint8Array | null, suffix: string) =>
@@ -76,25 +89,40 @@ function linkText(link: LinkConfig): string {
     `SndSocketBuffer ${link.sndBuf}`,
     `RcvSocketBuffer ${link.rcvBuf}`,
     `Checksum ${yesNo(link.checksum)}`,
+    link.kind === "tcp" && `ErrorQueueLength ${errorQueueLength}`,
   ]);
 }
 
-function syncText({ sync: s }: Model): string {
+/**
+ * The mode, and before it what only another mode's braces can say: values are common to all modes, and
+ * of several modes FTFW goes before ALARM before NOTRACK.
+ */
+function modeTexts({ sync: s }: Model): string[] {
   const caches = [
     `DisableExternalCache ${yesNo(s.disableExternalCache)}`,
     `StartupResync ${yesNo(s.startupResync)}`,
   ];
-  const modes = {
-    alarm: () => block("Mode ALARM", []),
-    ftfw: () =>
-      block("Mode FTFW", [
-        `ResendQueueSize ${s.resendQueueSize}`,
-        `ACKWindowSize ${s.ackWindowSize}`,
-        ...caches,
-      ]),
-    notrack: () =>
-      block("Mode NOTRACK", [`DisableInternalCache ${yesNo(s.disableInternalCache)}`, ...caches]),
-  };
+  const queues = [`ResendQueueSize ${s.resendQueueSize}`, `ACKWindowSize ${s.ackWindowSize}`];
+  const notrack = () =>
+    block("Mode NOTRACK", [`DisableInternalCache ${yesNo(s.disableInternalCache)}`, ...caches]);
+  switch (s.mode) {
+    case "ftfw": {
+      const ftfw = block("Mode FTFW", [...queues, ...caches]);
+      return s.disableInternalCache ? [notrack(), ftfw] : [ftfw];
+    }
+    case "alarm": {
+      const isMore = s.disableInternalCache || s.disableExternalCache || s.startupResync;
+      return isMore ? [notrack(), block("Mode ALARM", [])] : [block("Mode ALARM", [])];
+    }
+    case "notrack":
+      return [notrack()];
+    case null:
+      return [];
+  }
+}
+
+function syncText(model: Model): string {
+  const { sync: s } = model;
   const { expectationSync: e } = s;
   const list = e !== false && e.helpers.length > 0 && block("ExpectationSync", e.helpers);
   return block("Sync", [
@@ -102,8 +130,8 @@ function syncText({ sync: s }: Model): string {
     `CacheTimeout ${s.cacheTimeout}`,
     `CommitTimeout ${s.commitTimeout}`,
     `PurgeTimeout ${s.purgeTimeout}`,
-    s.mode && modes[s.mode](),
-    ...s.links.map(linkText),
+    ...modeTexts(model),
+    ...s.links.map((link) => linkText(link, s.errorQueueLength)),
     block("Options", [
       `TCPWindowTracking ${yesNo(s.tcpWindowTracking)}`,
       list || `ExpectationSync ${yesNo(e !== false)}`,
@@ -133,6 +161,7 @@ export function printConfig(model: Model): string {
   const { logFile, syslogFacility } = model.stats;
   const stats = [`LogFile ${logFile ?? "off"}`, `Syslog ${facility(syslogFacility)}`];
   const sections = [
+    namelessText(model),
     generalText(model),
     model.runMode === "sync" && syncText(model),
     model.runMode === "stats" && block("Stats", stats),
