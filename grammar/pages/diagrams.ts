@@ -68,7 +68,8 @@ export function diagrams(): Map<string, string> {
     rows.map((row) => {
       const svg = new railroad.Diagram(sequence(row)).toString();
       const opening = '<svg xmlns="http://www.w3.org/2000/svg" ';
-      return [row.id, `${svg.replace("<svg ", opening).replace(">", `>\n${style}`)}\n`];
+      const title = `<title>${row.keyword ?? row.id}</title>`;
+      return [row.id, `${svg.replace("<svg ", opening).replace(">", `>\n${title}\n${style}`)}\n`];
     }),
   );
 }

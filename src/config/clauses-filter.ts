@@ -46,7 +46,8 @@ function isRepeated(reading: Reading, { address, bytes, prefix }: Network): bool
   return true;
 }
 
-function pool(reading: Reading) {
+/** The addresses so far; the list counts from its first mention. */
+export function pool(reading: Reading) {
   return (reading.draft.filter.address ??= {
     ...{ logic: "ignore", v4Hosts: [], v6Hosts: [], v4Nets: [], v6Nets: [] },
   });

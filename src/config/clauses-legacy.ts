@@ -4,7 +4,7 @@
  */
 
 import { clauseRow, type Token } from "../../grammar/index.ts";
-import { filterClauses } from "./clauses-filter.ts";
+import { filterClauses, pool } from "./clauses-filter.ts";
 import { generalClauses } from "./clauses-general.ts";
 import { syncClauses } from "./clauses-sync.ts";
 import { type Edit, removal } from "./diagnostic.ts";
@@ -129,6 +129,7 @@ export const legacyClauses: Clauses = {
       const isFree = reading.draft.filter.address?.logic !== "accept";
       const edits = wrapped(reading, "Address Ignore", isFree);
       say(reading, "the clause `IgnoreTrafficFor' is obsolete. Use `Filter' instead", edits);
+      pool(reading);
     },
   },
   ignoreProtocol: {
