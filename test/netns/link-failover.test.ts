@@ -112,17 +112,19 @@ describeOnKernel(
   "the cable of the active link, pulled under 20,000 new flows a second",
   ["ours"],
   () => {
-    const FLOWS = 120_000;
+    const FLOWS = 200_000;
     let pair: Pair;
 
     beforeAll(async () => {
       const link: PairLink = { transport: "UDP", addresses: "IPv4" };
       pair = await startPair("ours", "ours", { bufferBytes: 16 << 20 }, [link, link]);
+      const nowhere = await pair.lab.namespace("nowhere");
+      await pair.lab.link({ at: pair.a.namespace, as: "out0" }, { at: nowhere, as: "in0" });
       await pair.a.namespace.ip([
-        "link add out0 type dummy",
-        "link set out0 up",
         "addr add 10.255.255.2/30 dev out0",
-        "route add 10.77.0.0/16 dev out0",
+        // Nobody has this hardware address: every packet is thrown away.
+        "neigh replace 10.255.255.1 lladdr 02:00:5e:00:53:01 dev out0 nud permanent",
+        "route add 10.77.0.0/16 via 10.255.255.1 dev out0",
       ]);
       await pair.a.namespace.sysctl({ "net/netfilter/nf_conntrack_udp_timeout": 600 });
     });
@@ -143,13 +145,11 @@ describeOnKernel(
       const program = [process.execPath, join(projectRoot, "dist/bench.mjs"), "generate", ...words];
       const traffic = pair.a.namespace.runOk(program, { timeoutMs: 100_000 });
 
-      await reached(FLOWS / 6);
+      await reached(10_000);
       await cable(pair, "sync0", "down");
       await waitForLog(pair.a, "device `sync1' becomes dedicated link");
-      await reached(FLOWS / 3);
       await cable(pair, "sync0", "up");
       await waitForLinks(pair.a, ["sync0 RUNNING BACKUP", "sync1 RUNNING ACTIVE"]);
-      await reached(FLOWS / 2);
       await cable(pair, "sync1", "down");
       await waitForLog(pair.a, "device `sync0' becomes dedicated link");
       expect(await known()).toBeLessThan(FLOWS);
@@ -167,9 +167,10 @@ describeOnKernel(
           throw new Error(`${error.message}: there are ${count}`);
         });
       }
+      // Each acknowledges the other's last message once a second, so a control message may wait.
       await waitFor(
-        async () => (await pair.a.conntrackd.commandOk("-s", "rsqueue")).includes("(len=0)"),
-        { what: "everything to be acknowledged" },
+        async () => !(await pair.a.conntrackd.commandOk("-s", "rsqueue")).includes("object ->"),
+        { what: "every flow to be acknowledged" },
       );
       expect([pair.a, pair.b].map(({ conntrackd }) => conntrackd.pids())).toEqual(pids);
       expect(await pair.a.conntrackd.commandOk("-s", "runtime")).toMatch(/netlink overrun:\s+0\n/);
