@@ -380,3 +380,37 @@ describeOnKernel("the system log", ["ours", "reference"], () => {
     );
   });
 });
+
+describeOnKernel("the scheduler", ["ours", "reference"], () => {
+  /** Policy and real-time priority, as the kernel knows them, and what was said about them. */
+  async function scheduling(kind: DaemonKind, lines: readonly string[]) {
+    const at = daemon({ generalLines: lines }, kind);
+    const outcome = await at.command("-d");
+    expect(outcome.status).toBe(0);
+    const stat =
+      readFileSync(`/proc/${at.pids()[0]}/stat`, "latin1").split(") ")[1]?.split(" ") ?? [];
+    const said = `${outcome.stderr}${at.log()}`
+      .split("\n")
+      .filter((line) => /schedul|nice/.test(line));
+    await at.stop();
+    rmSync(at.logPath);
+    return {
+      priority: stat[37],
+      policy: stat[38],
+      said: [...new Set(said.map((line) => line.replace(/^\[.*?\] \(pid=\d+\) /, "")))],
+    };
+  }
+
+  const clauses: Readonly<Record<string, readonly string[]>> = {
+    "FIFO at 50": ["Scheduler { Type FIFO", "Priority 50", "}"],
+    "RR at 3": ["Scheduler { Type RR", "Priority 3", "}"],
+    "RR at 0, which the kernel refuses": ["Scheduler { Type RR", "}"],
+    "Nice, which is old": ["Nice -20", "Scheduler { Type FIFO", "Priority 1", "}"],
+  };
+  for (const [name, lines] of Object.entries(clauses)) {
+    it(`${name}: as the reference`, async () => {
+      const reference = await scheduling("reference", lines);
+      expect(await scheduling("ours", lines)).toEqual(reference);
+    });
+  }
+});
