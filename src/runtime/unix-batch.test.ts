@@ -68,6 +68,19 @@ describe("datagrams to a local socket", () => {
     batch.close();
   });
 
+  it("have the whole bound again as the listener takes them", () => {
+    const batch = open();
+    const all = WAITING_MAX_MESSAGES + 3000;
+    for (let i = 0; i < all; i++) {
+      room = i < WAITING_MAX_MESSAGES ? 0 : 3;
+      batch.post(bytes(i));
+    }
+    room = Number.MAX_SAFE_INTEGER;
+    batch.close();
+    expect(received).toEqual(expected(all));
+    expect(told).toEqual([]);
+  });
+
   it("are dropped, and counted, past the bound; both are told once", async () => {
     const batch = open();
     room = 0;

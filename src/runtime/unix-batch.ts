@@ -58,7 +58,7 @@ export class UnixBatch {
   }
 
   post(message: Uint8Array): void {
-    if (!this.#hasRoom(message.length)) this.flush();
+    if (!this.#hasRoom(message.length)) this.#makeRoom();
     if (!this.#hasRoom(message.length)) {
       this.#drop(1);
       return;
@@ -100,6 +100,22 @@ export class UnixBatch {
     clearTimeout(this.#later);
     if (this.#fd >= 0) this.#options.calls.close(this.#fd);
     this.#fd = -1;
+  }
+
+  /** Send what the listener takes, and move what is left to the front. */
+  #makeRoom(): void {
+    this.flush();
+    const first = this.#first;
+    if (first === 0) return;
+    const start = this.#offsets[first]!;
+    this.#arena.copyWithin(0, start, this.#bytes);
+    for (let i = first; i < this.#count; i++) {
+      this.#offsets[i - first] = this.#offsets[i]! - start;
+      this.#lengths[i - first] = this.#lengths[i]!;
+    }
+    this.#first = 0;
+    this.#count -= first;
+    this.#bytes -= start;
   }
 
   #hasRoom(bytes: number): boolean {
