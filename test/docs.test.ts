@@ -111,16 +111,16 @@ describe("example configurations", () => {
     expect(unsupported(result.config)).toEqual([]);
   });
 
-  it.each([
-    "Sync { Mode ALARM { } Multicast { } Multicast { } Options { ExpectationSync on } }",
-    "Sync { Mode ALARM { } UDP { } } General { PollSecs 5 }",
-  ])("doc/config.md lists what is refused in %s", (text) => {
-    const result = readConfig(new TextEncoder().encode(text), { file: "f" });
-    if (!result.ok) throw new Error(result.error.text);
-    const sentences = unsupported(result.config).map((line) => line.replace(/^f(:\d+)*: /, ""));
-    expect(sentences.length).toBeGreaterThan(1);
-    for (const sentence of sentences) expect(read("doc/config.md")).toContain(sentence);
-  });
+  it.each(["Sync { UDP { } Options { ExpectationSync on } }"])(
+    "doc/config.md lists what is refused in %s",
+    (text) => {
+      const result = readConfig(new TextEncoder().encode(text), { file: "f" });
+      if (!result.ok) throw new Error(result.error.text);
+      const sentences = unsupported(result.config).map((line) => line.replace(/^f(:\d+)*: /, ""));
+      expect(sentences.length).toBeGreaterThan(0);
+      for (const sentence of sentences) expect(read("doc/config.md")).toContain(sentence);
+    },
+  );
 });
 
 describe("tables that repeat the code", () => {

@@ -6,7 +6,7 @@ import { type Arena, NULL_REF } from "./arena.ts";
 import { H, Meta } from "./record.ts";
 
 /** Which queue a record is in: bits of `meta`. */
-export const QueueId = { none: 0, transmit: 1, resend: 2 } as const;
+export const QueueId = { none: 0, transmit: 1, resend: 2, timed: 3 } as const;
 export type QueueId = (typeof QueueId)[keyof typeof QueueId];
 
 /** Whoever links records and must know when one of them moves. */

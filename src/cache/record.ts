@@ -26,6 +26,8 @@ export const Meta = {
   extraKey: 1 << 5,
   /** The record is an expectation. */
   expectation: 1 << 6,
+  /** The record belongs to no cache: it is freed once it was sent. */
+  loose: 1 << 7,
   wireShift: 8,
   localShift: 16,
 } as const;

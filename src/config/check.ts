@@ -14,15 +14,10 @@ export function unsupported(config: Config): string[] {
     const at = positions.get(path);
     found.push(`${at ? `${file}:${at.line}:${at.column}` : file}: ${sentence}`);
   };
-  const { sync, general, runMode, helper } = config;
-  const hasMode = (name: string) => positions.has(`sync.mode.${name}`);
-  refuse(hasMode("alarm"), "sync.mode.alarm", "this release does not run `Mode ALARM'.");
-  refuse(hasMode("notrack"), "sync.mode.notrack", "this release does not run `Mode NOTRACK'.");
+  const { sync, helper } = config;
   const hasExpectations = sync.expectationSync !== false;
   const expectations = "this release does not replicate expectations (`ExpectationSync').";
   refuse(hasExpectations, "sync.expectationSync", expectations);
-  const polls = general.pollSecs !== null && runMode === "sync";
-  refuse(polls, "general.pollSecs", "this release does not poll the kernel (`PollSecs').");
   for (const [index, { name }] of helper.instances.entries()) {
     const sentence = `this release does not run user-space helpers (\`Type ${name}').`;
     refuse(true, `helper.instances.${index}`, sentence);

@@ -29,10 +29,10 @@ describe("reading a configuration", () => {
     expect(result).toMatchObject({ ok: true, config: { general: { lockFile: "/run/x" } } });
   });
   it("names what this release does not run", () => {
-    const result = read("Sync {\n Mode ALARM { }\n}\n");
+    const result = read("Helper {\n Type ftp inet tcp { QueueNum 0 }\n}\n");
     if (!result.ok) throw new Error(result.error.text);
     expect(unsupported(result.config)).toEqual([
-      "c.conf:2:7: this release does not run `Mode ALARM'.",
+      expect.stringContaining("this release does not run user-space helpers (`Type ftp')."),
     ]);
   });
   it("prints what it reads again", () => {

@@ -5,7 +5,7 @@
 /** Which of the daemon's sockets speaks: the kernel names it in the events that follow. */
 export type KernelHandle = "commit" | "flush" | "inject" | "query";
 
-export type DumpPurpose = "resync" | "flush" | "catch-up";
+export type DumpPurpose = "resync" | "flush" | "catch-up" | "bulk";
 
 export interface DumpHandler {
   /** Attributes of one entry: bytes between `at` and `end`, behind the netfilter header. */

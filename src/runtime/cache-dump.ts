@@ -4,6 +4,7 @@ import { State } from "../cache/record.ts";
 import { FlowRegister } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
 import { flowXml } from "../flow/xml.ts";
+import type { Expiry } from "../sync/expiry.ts";
 import type { Reply } from "./control-reply.ts";
 
 /** Entries of one piece. */
@@ -16,15 +17,22 @@ export interface CacheDump {
   close(): void;
 }
 
-/** The answer to `-i`, `-e` and their XML forms. `now` in milliseconds. */
-export function sendDump(reply: Reply, cache: FlowCache, xml: boolean, now: () => number): void {
-  const pieces = dumpCache(cache, xml, () => Math.floor(now() / 1000));
+/** The answer to `-i`, `-e` and their XML forms. */
+export function sendDump(reply: Reply, pieces: CacheDump): void {
   reply.onClose(pieces.close);
   reply.stream(pieces.next);
 }
 
-/** Entries that only wait for the acknowledgement of their end are not shown. */
-export function dumpCache(cache: FlowCache, xml: boolean, nowSeconds: () => number): CacheDump {
+/**
+ * Entries that only wait for the acknowledgement of their end are not shown. `now` in milliseconds.
+ * `expiry`: what entries have left is shown too.
+ */
+export function dumpCache(
+  cache: FlowCache,
+  xml: boolean,
+  now: () => number,
+  expiry?: Expiry,
+): CacheDump {
   const flow = new FlowRegister();
   let bucket = 0;
   let closed = false;
@@ -36,8 +44,10 @@ export function dumpCache(cache: FlowCache, xml: boolean, nowSeconds: () => numb
     cache.load(ref, flow);
     if (xml) piece += `${flowXml(flow, options)}\n`;
     else {
-      const age = nowSeconds() - cache.created(ref);
-      piece += `${flowText(flow, options)} [active since ${age}s]\n`;
+      const seconds = Math.floor(now() / 1000);
+      const left = expiry === undefined ? "" : ` [expires in ${expiry.left(cache, ref, seconds)}s]`;
+      const age = seconds - cache.created(ref);
+      piece += `${flowText(flow, options)}${left} [active since ${age}s]\n`;
     }
   };
   const close = (): void => {

@@ -135,19 +135,22 @@ export class Kernel implements KernelPort {
 
   /** Read the whole table now, entry by entry; for the start, when nothing else waits. @throws SystemError */
   dumpNow(onEntry: DumpHandler["onEntry"]): void {
-    const fd = openDump();
+    const reader = new TableReader();
     try {
-      const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
       for (;;) {
-        // The kernel produces the next part of a dump while the last one is read: it never waits.
-        const errno = readDump(reader, onEntry);
+        const errno = reader.read(onEntry);
         if (errno === undefined) continue;
         if (errno !== 0) throw new SystemError("dump", errno);
         return;
       }
     } finally {
-      native.close(fd);
+      reader.close();
     }
+  }
+
+  /** The table for somebody who takes it at leisure; undefined, and told, when the kernel refuses. */
+  openTable(): TableReader | undefined {
+    return this.#attempt(() => new TableReader());
   }
 
   /** Undefined, and told, when the kernel refuses. */
@@ -166,6 +169,30 @@ export class Kernel implements KernelPort {
     for (const poll of this.#dumps.values()) poll.close();
     this.#dumps.clear();
     for (const { socket } of Object.values(this.#channels)) native.close(socket.fd);
+  }
+}
+
+/** The whole table, as fast as somebody takes it and no faster. */
+export class TableReader {
+  readonly #fd: number;
+  readonly #reader: MessageReader;
+
+  /** @throws SystemError */
+  constructor() {
+    this.#fd = openDump();
+    this.#reader = new MessageReader(this.#fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
+  }
+
+  /**
+   * The next entries: undefined while there are more, then 0 or the errno that broke the table off.
+   * The kernel produces the next part of a dump while the last one is read: this never waits.
+   */
+  read(onEntry: DumpHandler["onEntry"]): number | undefined {
+    return readDump(this.#reader, onEntry);
+  }
+
+  close(): void {
+    native.close(this.#fd);
   }
 }
 

@@ -6,16 +6,19 @@
  */
 import { performance } from "node:perf_hooks";
 import type { Config } from "../config/index.ts";
+import { type FlowFilter, flowFilter } from "../flow/filter.ts";
 import type { EventCounters } from "../netlink/event-counters.ts";
 import { Engine } from "../sync/engine.ts";
+import type { CacheDump } from "./cache-dump.ts";
 import type { Reply } from "./control-reply.ts";
 import { Kernel } from "./kernel.ts";
+import { dumpKernel } from "./kernel-dump.ts";
 import type { DedicatedLinks } from "./link/dedicated-links.ts";
 import { openLinks } from "./link/open-links.ts";
 import type { Log } from "./log.ts";
 import { answer } from "./requests.ts";
 import type { Service } from "./service.ts";
-import { engineOptions } from "./settings.ts";
+import { engineOptions, filterOptions } from "./settings.ts";
 import { opening } from "./start-error.ts";
 import { TableWatch } from "./table-watch.ts";
 
@@ -30,7 +33,9 @@ export class Replica implements Service {
   readonly #log: Log;
   readonly #startupResync: boolean;
   readonly #kernel: Kernel;
-  readonly #events: TableWatch;
+  /** Undefined where the table is read from time to time instead (`PollSecs`). */
+  readonly #events: TableWatch | undefined;
+  readonly #filter: FlowFilter;
   #timer: NodeJS.Timeout | undefined;
   #continuing: NodeJS.Immediate | undefined;
   /** First datagram of the outbox that was not sent yet. */
@@ -44,6 +49,8 @@ export class Replica implements Service {
     this.#startupResync = config.sync.startupResync;
     this.errorQueueLength = config.sync.errorQueueLength;
     this.resendQueueSize = config.sync.resendQueueSize;
+    this.#filter = flowFilter(filterOptions(config.general.filter));
+    if (config.sync.disableInternalCache) log.notice("disabling internal cache");
     if (config.sync.disableExternalCache) log.notice("disabling external cache");
     this.links = this.#openLinks(config);
     this.#kernel = opening("can't open netlink handler", () => new Kernel());
@@ -57,8 +64,10 @@ export class Replica implements Service {
     this.#kernel.onDumpFailed((reason) => log.error(`can't dump kernel table: ${reason}`));
     // Events first, then the table: what happens while it is read waits in the socket.
     this.#events = this.#openEvents(config);
-    this.#kernel.onHearNew((on) => this.#events.hearNew(on));
-    opening("can't get kernel conntrack table", () => this.#readTable());
+    this.#kernel.onHearNew((on) => this.#events?.hearNew(on));
+    if (this.engine.internalCache !== undefined) {
+      opening("can't get kernel conntrack table", () => this.#readTable());
+    }
   }
 
   /** Milliseconds of the clock that the engine goes by. */
@@ -69,12 +78,12 @@ export class Replica implements Service {
   }
 
   get eventBufferBytes(): number {
-    return this.#events.bufferBytes;
+    return this.#events?.bufferBytes ?? 0;
   }
 
   start(): void {
     this.links.start();
-    this.#events.start();
+    this.#events?.start();
     if (this.#startupResync) this.engine.requestResync();
     this.#turn();
     this.#armTimer();
@@ -82,10 +91,20 @@ export class Replica implements Service {
 
   /** `-R`. */
   readonly resyncKernel = (): void => {
+    if (this.engine.internalCache === undefined) {
+      this.#log.notice("resync is unsupported in this mode");
+      return;
+    }
     this.#log.notice("resync with master conntrack table");
     this.engine.counters.resyncs += 1;
     const now = this.now();
     this.#kernel.tryDumpNow((bytes, at, end) => this.engine.tableEntry(bytes, at, end, now));
+  };
+
+  /** `-i` without an internal cache. */
+  readonly dumpTable = (): CacheDump | undefined => {
+    const reader = this.#kernel.openTable();
+    return reader === undefined ? undefined : dumpKernel(reader, this.#filter);
   };
 
   /** Carry out a command, send what it caused, and look at the clock anew. */
@@ -103,7 +122,7 @@ export class Replica implements Service {
     clearImmediate(this.#continuing);
     while (!this.engine.transmit(this.now()) && this.#flush());
     this.#flush();
-    this.#events.close();
+    this.#events?.close();
     this.links.close();
     this.#kernel.close();
   }
@@ -117,7 +136,11 @@ export class Replica implements Service {
     });
   }
 
-  #openEvents(config: Config): TableWatch {
+  #openEvents(config: Config): TableWatch | undefined {
+    if (config.general.pollSecs !== null) {
+      this.#log.notice("running in polling mode");
+      return undefined;
+    }
     return new TableWatch(config, this.#log, {
       onWake: () => {
         this.#wokeAt = this.now();

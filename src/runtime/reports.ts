@@ -3,6 +3,7 @@ import type { FlowCache } from "../cache/flow-cache.ts";
 import { newEventCounters } from "../netlink/event-counters.ts";
 import {
   activeLinkBlock,
+  bypassBlock,
   type CacheCounters,
   cacheBlock,
   cacheExtendedBlock,
@@ -12,6 +13,7 @@ import {
   linkBlock,
   type NetworkCounters,
   networkBlock,
+  type QueueCounters,
   queueBlock,
   resendQueueHead,
   resendQueueLine,
@@ -19,6 +21,7 @@ import {
   trackingBlock,
   trafficBlock,
 } from "../stats/report.ts";
+import { BypassInternal } from "../sync/bypass.ts";
 import type { Engine } from "../sync/engine.ts";
 import { InjectedExternal } from "../sync/external.ts";
 import type { LinkState } from "../sync/links.ts";
@@ -56,11 +59,13 @@ export function cacheCounters(cache: FlowCache): CacheCounters {
 }
 
 function sides(engine: Engine, block: (name: string, c: CacheCounters) => string): string {
-  const internal = block("internal", cacheCounters(engine.internalCache!));
-  const { external } = engine;
-  if (external instanceof InjectedExternal)
-    return internal + injectBlock(external.injector.counters);
-  return internal + block("external", cacheCounters(engine.externalCache!));
+  const { internal, external } = engine;
+  const first =
+    internal instanceof BypassInternal
+      ? bypassBlock(internal.counters)
+      : block("internal", cacheCounters(engine.internalCache!));
+  if (external instanceof InjectedExternal) return first + injectBlock(external.injector.counters);
+  return first + block("external", cacheCounters(engine.externalCache!));
 }
 
 function linkReport(link: Link): LinkReport {
@@ -133,13 +138,13 @@ export function queueReport({
   errorQueueLength,
   resendQueueSize,
 }: Reported): string {
-  const { protocol } = engine;
-  return queueBlock(protocol.controls, [
+  const { protocol, internal } = engine;
+  const queues: QueueCounters[] = [
     {
       name: "txqueue",
       elements: protocol.transmitQueue.length,
       maximum: TRANSMIT_QUEUE_MAX,
-      noSpace: 0,
+      noSpace: internal instanceof BypassInternal ? internal.dropped : 0,
     },
     {
       name: "errorq",
@@ -147,18 +152,22 @@ export function queueReport({
       maximum: errorQueueLength,
       noSpace: links.dropped,
     },
-    {
+  ];
+  if (protocol.unacknowledged !== undefined) {
+    queues.push({
       name: "rsqueue",
       elements: protocol.unacknowledged,
       maximum: resendQueueSize,
       noSpace: protocol.counters.resendOverflow,
-    },
-  ]);
+    });
+  }
+  return queueBlock(protocol.controls, queues);
 }
 
-/** The resend queue in pieces; it may hold 131072 lines and more. */
+/** The resend queue in pieces; it may hold 131072 lines and more. A mode without one has nothing to say. */
 export function resendQueueReport({ engine }: Reported): () => string | null {
   const { protocol } = engine;
+  if (protocol.unacknowledged === undefined) return () => null;
   // A snapshot: the queue changes under a client that reads slowly.
   const list = [...protocol.resendList()];
   let next = -1;

@@ -1,8 +1,8 @@
 /** What each request of the control socket does in this daemon; a code that means nothing here is an empty answer. */
 
-import type { FlowCache } from "../cache/flow-cache.ts";
 import { RequestCode } from "../kit/request-code.ts";
-import { sendDump } from "./cache-dump.ts";
+import { CachedExternal } from "../sync/external.ts";
+import { type CacheDump, dumpCache, sendDump } from "./cache-dump.ts";
 import type { Reply } from "./control-reply.ts";
 import {
   cacheReport,
@@ -19,6 +19,8 @@ export interface Requestable extends Reported {
   readonly now: () => number;
   /** Read the kernel's table into the internal cache. */
   readonly resyncKernel: () => void;
+  /** The kernel's table, for the client; undefined when it cannot be had. */
+  readonly dumpTable: () => CacheDump | undefined;
 }
 
 type Action = (daemon: Requestable, reply: Reply) => void;
@@ -38,13 +40,27 @@ const act =
     reply.end();
   };
 
+/** A dump that the client takes piece by piece; undefined: there is nothing to show. */
 const dump =
-  (which: (daemon: Requestable) => FlowCache | undefined, xml: boolean): Action =>
+  (open: (daemon: Requestable) => CacheDump | undefined): Action =>
   (daemon, reply) => {
-    const cache = which(daemon);
-    if (cache === undefined) reply.end();
-    else sendDump(reply, cache, xml, daemon.now);
+    const pieces = open(daemon);
+    if (pieces === undefined) reply.end();
+    else sendDump(reply, pieces);
   };
+
+const dumpInternal = (xml: boolean): Action =>
+  dump(({ engine, now, dumpTable }) => {
+    const cache = engine.internalCache;
+    return cache === undefined ? dumpTable() : dumpCache(cache, xml, now);
+  });
+
+const dumpExternal = (xml: boolean): Action =>
+  dump(({ engine: { external }, now }) =>
+    external instanceof CachedExternal
+      ? dumpCache(external.cache, xml, now, external.expiry)
+      : undefined,
+  );
 
 /** The client waits until the last entry was tried. */
 const commit =
@@ -57,10 +73,10 @@ const actions: ReadonlyMap<number, Action> = new Map<number, Action>([
   [RequestCode.flushKernelAll, act(({ engine }) => engine.flushKernel())],
   [RequestCode.resyncKernel, act((daemon) => daemon.resyncKernel())],
   [RequestCode.resyncKernelAll, act((daemon) => daemon.resyncKernel())],
-  [RequestCode.dumpInternal, dump(({ engine }) => engine.internalCache, false)],
-  [RequestCode.dumpInternalXml, dump(({ engine }) => engine.internalCache, true)],
-  [RequestCode.dumpExternal, dump(({ engine }) => engine.externalCache, false)],
-  [RequestCode.dumpExternalXml, dump(({ engine }) => engine.externalCache, true)],
+  [RequestCode.dumpInternal, dumpInternal(false)],
+  [RequestCode.dumpInternalXml, dumpInternal(true)],
+  [RequestCode.dumpExternal, dumpExternal(false)],
+  [RequestCode.dumpExternalXml, dumpExternal(true)],
   [RequestCode.commitFlows, commit("committing conntrack cache")],
   [RequestCode.commitAll, commit("committing all external caches")],
   [RequestCode.flushFlowCaches, act(({ engine }) => engine.flush("all"))],

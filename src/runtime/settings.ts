@@ -5,6 +5,7 @@ import { type FilterOptions, flowFilter, type Network } from "../flow/filter.ts"
 import type { FlowRegister } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
 import type { EngineOptions } from "../sync/engine.ts";
+import type { Mode } from "../sync/modes.ts";
 import type { LinkOptions } from "./link/link.ts";
 import type { Facility } from "./syslog.ts";
 
@@ -56,14 +57,11 @@ export function engineOptions(
     hashSeed: randomBytes(4).readInt32LE(),
     datagramLimit,
     datagramSlots: DATAGRAM_SLOTS,
-    mode: {
-      kind: "ftfw",
-      window: sync.ackWindowSize,
-      resendQueueSize: sync.resendQueueSize,
-    },
+    mode: modeOptions(sync),
     commitTimeout: sync.commitTimeout,
     purgeTimeout: sync.purgeTimeout,
     overrunResync: Math.max(0, general.netlinkOverrunResync),
+    pollInterval: general.pollSecs ?? 0,
     externalCache: !sync.disableExternalCache,
     windowTracking: sync.tcpWindowTracking,
     firstSequence: () => Math.floor(Date.now() / 1000),
@@ -72,6 +70,22 @@ export function engineOptions(
     flowLine: (flow: FlowRegister) => flowText(flow, { timeout: true, now: Date.now() }),
     microseconds,
   };
+}
+
+/** Without a mode it is FT-FW. */
+function modeOptions(sync: Config["sync"]): Mode {
+  switch (sync.mode) {
+    case "alarm":
+      return { kind: "alarm", refreshTime: sync.refreshTime, cacheTimeout: sync.cacheTimeout };
+    case "notrack":
+      return { kind: "notrack", internalCache: !sync.disableInternalCache };
+    default:
+      return {
+        kind: "ftfw",
+        window: sync.ackWindowSize,
+        resendQueueSize: sync.resendQueueSize,
+      };
+  }
 }
 
 const LINK_KINDS = { multicast: "multicast", udp: "UDP", tcp: "TCP" } as const;

@@ -20,12 +20,14 @@ import type { Journal } from "../kit/journal.ts";
 import type { EventCounters } from "../netlink/event-counters.ts";
 import type { KernelPort } from "../netlink/kernel-port.ts";
 import { readI32 } from "../netlink/message.ts";
+import { BypassInternal } from "./bypass.ts";
 import { Commit } from "./commit.ts";
+import { Expiry } from "./expiry.ts";
 import { CachedExternal, type ExternalSide, InjectedExternal } from "./external.ts";
-import { Ftfw, type FtfwOptions } from "./ftfw.ts";
 import { Injector } from "./inject.ts";
 import { CachedInternal, type InternalSide, type Origin } from "./internal.ts";
-import { CatchUp, SendAll } from "./jobs.ts";
+import { CatchUp, SendAll, TellTable } from "./jobs.ts";
+import { createProtocol, type Mode } from "./modes.ts";
 import { Outbox } from "./outbox.ts";
 import type { Protocol, ProtocolEvents } from "./protocol.ts";
 import { Receiver } from "./receiver.ts";
@@ -37,8 +39,8 @@ import { Transmitter } from "./transmitter.ts";
  */
 export const QUIET_COMMIT_ENTRIES = 8192;
 
-/** Which protocol is spoken, and its own clauses. */
-export type Mode = { readonly kind: "ftfw" } & FtfwOptions;
+/** How often entries are looked at that may be too old, in milliseconds. */
+const EXPIRY_MS = 1000;
 
 export interface EngineOptions {
   readonly mode: Mode;
@@ -54,6 +56,8 @@ export interface EngineOptions {
   readonly purgeTimeout: number;
   /** Seconds from an overrun to the dump that repairs it; 0: never. */
   readonly overrunResync: number;
+  /** Seconds from one reading of the table to the next, in place of events; 0: events (`PollSecs`). */
+  readonly pollInterval: number;
   readonly externalCache: boolean;
   readonly windowTracking: boolean;
   readonly firstSequence: () => number;
@@ -86,6 +90,7 @@ export class Engine {
   readonly #reader: EventReader;
   /** The internal side, where it has a cache. */
   readonly #cached: CachedInternal | undefined;
+  readonly #bulk: SendAll | TellTable;
   /** Long work, one job at a time each turn, round and round. */
   readonly #jobs: Job[] = [];
   #flushing: KernelFlush | undefined;
@@ -96,12 +101,16 @@ export class Engine {
   /** The time of the last step of a commit. */
   #now = 0;
   #resyncAt = 0;
+  #pollAt = 0;
+  /** When entries of the external cache may be too old. */
+  #expireAt = 0;
 
   constructor(options: EngineOptions, kernel: KernelPort, journal: Journal, now: number) {
     this.#options = options;
     this.#kernel = kernel;
     this.#journal = journal;
     this.#reader = new EventReader(options);
+    const { mode } = options;
     const arena = new Arena();
     const common = { limit: options.hashLimit, seed: options.hashSeed };
     const mask = policyMask({
@@ -115,22 +124,40 @@ export class Engine {
         journal.notice("resync requested by other node");
         this.sendAll();
       },
-      onForget: (ref) => cache.remove(ref),
+      onForget: (ref) => this.#cached?.cache.remove(ref),
     };
-    this.protocol = new Ftfw(transmitter, options.mode, events, now);
-    const queues = this.protocol.queues;
-    const cache = new FlowCache({ ...common, mask, fromKernel: true, queues, arena });
-    this.#cached = new CachedInternal(cache, this.protocol);
-    this.internal = this.#cached;
+    const parts = { transmitter, events, seed: options.hashSeed, now };
+    this.protocol = createProtocol(mode, parts);
+    if (mode.kind === "notrack" && !mode.internalCache) {
+      const bypass = new BypassInternal(arena, this.protocol, { mask, limit: options.hashLimit });
+      this.internal = bypass;
+      this.#bulk = new TellTable(kernel, bypass, options.filter);
+    } else {
+      const { queues } = this.protocol;
+      const cache = new FlowCache({ ...common, mask, fromKernel: true, queues, arena });
+      this.#cached = new CachedInternal(cache, this.protocol);
+      this.internal = this.#cached;
+      this.#bulk = new SendAll(cache, this.protocol);
+    }
     this.#requests = new KernelRequests({ windowTracking: options.windowTracking });
     if (options.externalCache) {
-      const side = new CachedExternal(
-        new FlowCache({ ...common, mask: WIRE_EVERYTHING, fromKernel: false }),
-      );
+      const received = new Arena();
+      const expiry = mode.kind === "alarm" ? new Expiry(received, mode.cacheTimeout) : undefined;
+      const cache = new FlowCache({
+        ...common,
+        mask: WIRE_EVERYTHING,
+        fromKernel: false,
+        arena: received,
+        queues: expiry?.queues ?? [],
+      });
+      const side = new CachedExternal(cache, expiry);
       this.external = side;
-      this.#catchUp = new CatchUp(kernel, this.#cached, side.cache, options.filter, () =>
-        this.overrun(this.#now),
-      );
+      if (expiry !== undefined) this.#expireAt = now + EXPIRY_MS;
+      if (this.#cached !== undefined) {
+        this.#catchUp = new CatchUp(kernel, this.#cached, side.cache, options.filter, () =>
+          this.overrun(this.#now),
+        );
+      }
       this.commit = new Commit(side.cache, kernel, this.#requests, journal, {
         timeout: options.commitTimeout,
         flowLine: options.flowLine,
@@ -142,6 +169,7 @@ export class Engine {
       );
     }
     this.receiver = new Receiver(this.protocol, this.external);
+    if (options.pollInterval > 0) this.#pollAt = now + options.pollInterval * 1000;
   }
 
   /** The internal cache, where there is one. */
@@ -187,9 +215,10 @@ export class Engine {
   /** When `tick` has something to do, in milliseconds. */
   nextDeadline(): number {
     let next = this.protocol.nextDeadline();
-    if (this.#purgeAt !== 0 && this.#purgeAt < next) next = this.#purgeAt;
-    if (this.#resyncAt !== 0 && this.#resyncAt < next) next = this.#resyncAt;
-    return next;
+    next = sooner(next, this.#purgeAt);
+    next = sooner(next, this.#resyncAt);
+    next = sooner(next, this.#pollAt);
+    return sooner(next, this.#expireAt);
   }
 
   /** Timers. */
@@ -204,6 +233,14 @@ export class Engine {
       this.#resyncAt = 0;
       this.counters.resyncs += 1;
       this.#startResync(now);
+    }
+    if (this.#pollAt !== 0 && now >= this.#pollAt) {
+      this.#pollAt = now + this.#options.pollInterval * 1000;
+      this.#startResync(now);
+    }
+    if (this.#expireAt !== 0 && now >= this.#expireAt) {
+      const isDone = this.external.expire(Math.floor(now / 1000));
+      if (isDone) this.#expireAt = now + EXPIRY_MS;
     }
     this.protocol.tick(now);
   }
@@ -223,7 +260,10 @@ export class Engine {
   /** The event socket overran: something was lost, so the table is read again a while later. */
   overrun(now: number): void {
     this.#reader.overran();
-    if (this.#options.overrunResync > 0) this.#resyncAt = now + this.#options.overrunResync * 1000;
+    const { overrunResync } = this.#options;
+    if (overrunResync > 0 && this.#cached !== undefined) {
+      this.#resyncAt = now + overrunResync * 1000;
+    }
   }
 
   /** `-c`: log `what`, commit, then call `done`. */
@@ -276,7 +316,7 @@ export class Engine {
     }
     if (what !== "internal") {
       this.#catchUp?.tellAll();
-      this.externalCache?.clear();
+      this.external.clear();
     }
   }
 
@@ -293,17 +333,21 @@ export class Engine {
     this.#journal.notice(`flushing conntrack table in ${this.#options.purgeTimeout} secs`);
   }
 
-  /** `-B`, and the answer to a peer's resync request: every internal flow goes out. */
+  /** `-B`, and the answer to a peer's resync request: every flow goes out, where the mode does that. */
   sendAll(): void {
+    if (!this.protocol.resyncs) return;
+    if (this.#bulk instanceof TellTable) {
+      this.#bulk.start();
+      return;
+    }
     this.#journal.notice("sending bulk update");
     this.#catchUp?.tellAll();
-    if (this.#cached !== undefined) {
-      this.#jobs.push(new SendAll(this.#cached.cache, this.protocol));
-    }
+    if (this.#bulk.start()) this.#jobs.push(this.#bulk);
   }
 
-  /** `-n` and `StartupResync`. */
+  /** `-n` and `StartupResync`, where the mode knows that. */
   requestResync(): void {
+    if (!this.protocol.resyncs) return;
     this.#journal.notice("resync requested");
     this.protocol.requestResync();
   }
@@ -321,7 +365,8 @@ export class Engine {
   }
 
   #startResync(now: number): void {
-    if (this.#cached === undefined) return;
+    // One that has not yet finished has the same news.
+    if (this.#cached === undefined || this.#jobs.some((job) => job instanceof Resync)) return;
     const resync = new Resync(
       this.#kernel,
       this.#requests,
@@ -331,4 +376,9 @@ export class Engine {
     );
     resync.start(() => this.#jobs.push(resync));
   }
+}
+
+/** The earlier of two times; 0 is none. */
+function sooner(next: number, other: number): number {
+  return other !== 0 && other < next ? other : next;
 }

@@ -2,6 +2,7 @@
 import { NULL_REF } from "../cache/arena.ts";
 import type { FlowCache } from "../cache/flow-cache.ts";
 import type { FlowRegister } from "../flow/register.ts";
+import type { Expiry } from "./expiry.ts";
 import type { Injector } from "./inject.ts";
 import { MessageType } from "./message.ts";
 
@@ -11,26 +12,48 @@ export interface ExternalSide {
   apply(type: number, flow: FlowRegister, now: number): void;
   /** The datagram is through. */
   flush(): void;
+  /** Take out what is too old at `now` seconds. False: there is more of it. */
+  expire(now: number): boolean;
+  /** Forget all flows. */
+  clear(): void;
 }
 
 export class CachedExternal implements ExternalSide {
   readonly cache: FlowCache;
+  /** Where entries do not stay for ever. */
+  readonly expiry: Expiry | undefined;
 
-  constructor(cache: FlowCache) {
+  constructor(cache: FlowCache, expiry?: Expiry) {
     this.cache = cache;
+    this.expiry = expiry;
   }
 
   apply(type: number, flow: FlowRegister, now: number): void {
     const ref = this.cache.find(flow);
     if (type === MessageType.CT_UPD && ref !== NULL_REF) {
-      this.cache.update(ref, flow, now);
+      const moved = this.cache.update(ref, flow, now);
+      this.expiry?.confirm(moved);
       return;
     }
-    if (ref !== NULL_REF) this.cache.remove(ref);
-    if (type !== MessageType.CT_DEL) this.cache.add(flow, now);
+    if (ref !== NULL_REF) {
+      this.expiry?.forget(ref);
+      this.cache.remove(ref);
+    }
+    if (type === MessageType.CT_DEL) return;
+    const added = this.cache.add(flow, now);
+    if (added !== NULL_REF) this.expiry?.confirm(added);
   }
 
   flush(): void {}
+
+  expire(now: number): boolean {
+    return this.expiry?.expire(this.cache, now) ?? true;
+  }
+
+  clear(): void {
+    this.expiry?.reset();
+    this.cache.clear();
+  }
 }
 
 export class InjectedExternal implements ExternalSide {
@@ -47,4 +70,11 @@ export class InjectedExternal implements ExternalSide {
   flush(): void {
     this.injector.flush();
   }
+
+  expire(): boolean {
+    return true;
+  }
+
+  /** What is in the kernel stays there. */
+  clear(): void {}
 }

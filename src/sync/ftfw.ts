@@ -8,7 +8,6 @@
  */
 import { NULL_REF } from "../cache/arena.ts";
 import { QueueId, RecordQueue } from "../cache/queue.ts";
-import { Meta, State } from "../cache/record.ts";
 import { after, before } from "../kit/seq.ts";
 import { Flag, MessageType } from "./message.ts";
 import {
@@ -121,7 +120,7 @@ export class Ftfw implements Protocol {
       if (ref === NULL_REF) return false;
       if (isGreeting) this.#greeted();
       if (this.#isKept(ref)) this.#retain(ref);
-      else this.#transmitter.freeControl(ref);
+      else this.#transmitter.release(ref);
     }
     this.#idleAt = now + IDLE_MS;
     return true;
@@ -243,9 +242,8 @@ export class Ftfw implements Protocol {
 
   /** Nobody waits for this record any more: a dead entry goes, a control message is freed. */
   #release(ref: number): void {
-    const meta = this.#transmitter.meta(ref);
-    if ((meta & Meta.control) !== 0) this.#transmitter.freeControl(ref);
-    else if ((meta & Meta.stateMask) === State.dead) this.#events.onForget(ref);
+    const transmitter = this.#transmitter;
+    if (!transmitter.release(ref) && transmitter.isDead(ref)) this.#events.onForget(ref);
   }
 
   /** ALIVE has a number, and nobody needs it again. */

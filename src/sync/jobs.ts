@@ -6,32 +6,76 @@ import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister } from "../flow/register.ts";
 import type { Job } from "../kit/job.ts";
 import type { KernelPort } from "../netlink/kernel-port.ts";
+import type { BypassInternal } from "./bypass.ts";
 import type { CachedInternal } from "./internal.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** Entries of one step. */
 const STEP_ENTRIES = 4096;
 
-/** Every flow of the internal cache joins the transmit queue, dead ones included. */
+/**
+ * Every flow of the internal cache joins the transmit queue, dead ones included. However often that is
+ * asked for meanwhile, it is done once more.
+ */
 export class SendAll implements Job {
   readonly #cache: FlowCache;
   readonly #protocol: Protocol;
-  #bucket = 0;
+  #bucket = -1;
+  #isAskedAgain = false;
 
   constructor(cache: FlowCache, protocol: Protocol) {
     this.#cache = cache;
     this.#protocol = protocol;
-    cache.beginScan();
+  }
+
+  /** False: it runs already, and will begin anew at its end. */
+  start(): boolean {
+    this.#isAskedAgain = this.#bucket >= 0;
+    if (this.#isAskedAgain) return false;
+    this.#bucket = 0;
+    this.#cache.beginScan();
+    return true;
   }
 
   step(): boolean {
     this.#bucket = this.#cache.scan(this.#bucket, STEP_ENTRIES, this.#visit);
     if (this.#bucket >= 0) return true;
     this.#cache.endScan();
-    return false;
+    return this.#isAskedAgain && this.start();
   }
 
   readonly #visit = (ref: number): void => this.#protocol.enqueue(ref);
+}
+
+/** The same without an internal cache: the kernel's table is read and told, flow by flow. */
+export class TellTable {
+  readonly #kernel: KernelPort;
+  readonly #internal: BypassInternal;
+  readonly #filter: FlowFilter;
+  readonly #flow = new FlowRegister();
+  #isRunning = false;
+  #isAskedAgain = false;
+
+  constructor(kernel: KernelPort, internal: BypassInternal, filter: FlowFilter) {
+    this.#kernel = kernel;
+    this.#internal = internal;
+    this.#filter = filter;
+  }
+
+  start(): void {
+    this.#isAskedAgain = this.#isRunning;
+    if (this.#isRunning) return;
+    this.#isRunning = this.#kernel.dump("bulk", {
+      onEntry: (bytes, at, end) => {
+        if (!decodeKernelFlow(this.#flow, bytes, at, end) || !this.#filter(this.#flow)) return;
+        this.#internal.told(this.#flow);
+      },
+      onDone: () => {
+        this.#isRunning = false;
+        if (this.#isAskedAgain) this.start();
+      },
+    });
+  }
 }
 
 /**

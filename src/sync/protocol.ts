@@ -42,8 +42,8 @@ export interface Protocol {
   readonly counters: ProtocolCounters;
   /** Records that wait to be sent. */
   readonly transmitQueue: RecordQueue;
-  /** Records that were sent and are not acknowledged: 0 where nobody acknowledges. */
-  readonly unacknowledged: number;
+  /** Records that were sent and are not acknowledged; undefined where nobody acknowledges. */
+  readonly unacknowledged: number | undefined;
   /** Control messages that are kept. */
   readonly controls: number;
   /** Who must know when a record moves, by queue id, for `CacheOptions.queues`. */
@@ -68,7 +68,7 @@ export interface Protocol {
   /** When `tick` has something to do, in milliseconds. */
   nextDeadline(): number;
   tick(now: number): void;
-  /** Ask the peer for all its flows. */
+  /** Ask the peer for all its flows, where the mode can. */
   requestResync(): void;
 
   /**

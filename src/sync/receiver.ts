@@ -120,6 +120,10 @@ export class Receiver {
   }
 
   #payload(words: Int32Array, at: number, type: number, length: number, now: number): void {
+    if (type > MessageType.EXP_DEL) {
+      refuse(this.counters, "type");
+      return;
+    }
     // Expectations are valid messages of a peer that replicates them; without `ExpectationSync` they
     // have no place to go.
     if (type > MessageType.CT_DEL) return;

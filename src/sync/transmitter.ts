@@ -6,7 +6,7 @@
  */
 import { type Arena, NULL_REF } from "../cache/arena.ts";
 import { QueueId, RecordQueue } from "../cache/queue.ts";
-import { H, HEADER_WORDS, Meta, recordWords, wireWordsOf } from "../cache/record.ts";
+import { H, HEADER_WORDS, Meta, recordWords, State, wireWordsOf } from "../cache/record.ts";
 import { swap32 } from "../kit/bytes.ts";
 import { Flag, headerWord, LONG_HEADER_BYTES, MessageType, SHORT_HEADER_BYTES } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
@@ -108,9 +108,17 @@ export class Transmitter {
     return this.arena.page(ref)[this.arena.offset(ref) + C.flags]!;
   }
 
-  freeControl(ref: number): void {
-    this.arena.free(ref, recordWords(this.meta(ref)));
-    this.controls -= 1;
+  isDead(ref: number): boolean {
+    return (this.meta(ref) & Meta.stateMask) === State.dead;
+  }
+
+  /** Free a record that belongs to no cache: a control message, or a loose one. False: it is an entry. */
+  release(ref: number): boolean {
+    const meta = this.meta(ref);
+    if ((meta & (Meta.control | Meta.loose)) === 0) return false;
+    if ((meta & Meta.control) !== 0) this.controls -= 1;
+    this.arena.free(ref, recordWords(meta));
+    return true;
   }
 
   /** Empty `queues` and the arena with `empty`, but keep the control messages where they wait. */

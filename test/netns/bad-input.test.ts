@@ -328,9 +328,6 @@ describeOnKernel("a start that must fail", ["ours"], () => {
   }
 
   const clauses: readonly (readonly [string, Partial<ConfigSettings>, string])[] = [
-    ["Mode ALARM", { mode: "ALARM" }, "this release does not run `Mode ALARM'."],
-    ["Mode NOTRACK", { mode: "NOTRACK" }, "this release does not run `Mode NOTRACK'."],
-    ["PollSecs", { generalLines: ["PollSecs 5"] }, "(`PollSecs')."],
     ["ExpectationSync", { optionLines: ["ExpectationSync On"] }, "(`ExpectationSync')."],
   ];
   for (const [name, config, sentence] of clauses) {

@@ -41,6 +41,7 @@ export function engineOptions(overrides: Partial<EngineOptions> = {}): EngineOpt
     commitTimeout: 0,
     purgeTimeout: 60,
     overrunResync: 30,
+    pollInterval: 0,
     externalCache: true,
     windowTracking: false,
     firstSequence: () => 1000,

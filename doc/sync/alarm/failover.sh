@@ -1,0 +1,1 @@
+../ftfw/failover.sh
