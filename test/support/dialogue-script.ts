@@ -4,6 +4,8 @@
  * happen before anybody acts.
  *
  * start NAME first=N [window=N] [resend=N]   a daemon starts; N: its first sequence number
+ * start NAME first=N mode=notrack|bypass     the same in NOTRACK, with or without an internal cache
+ * start NAME first=N mode=alarm refresh=N timeout=N
  * stop NAME                                  it dies
  * wait MS                                    time passes
  * flow NAME KIND PORT [mark=N]               a kernel event: new, update, destroy; the port names the flow
@@ -17,6 +19,7 @@ import type { FlowCache } from "../../src/cache/flow-cache.ts";
 import { State } from "../../src/cache/record.ts";
 import { FlowRegister } from "../../src/flow/register.ts";
 import { Flag, MessageType } from "../../src/sync/message.ts";
+import type { Mode } from "../../src/sync/modes.ts";
 import { flowWords, message, messageWords, readDatagram } from "./dialogue.ts";
 import { type EventKind, plainFlow } from "./kernel-flows.ts";
 import { engineOptions, Network, Node } from "./network.ts";
@@ -79,7 +82,7 @@ class Script {
     const network = this.#network;
     switch (verb) {
       case "start":
-        network.start(this.#node(name, number));
+        network.start(this.#node(name, settings.get("mode") ?? "ftfw", number));
         return;
       case "stop":
         network.stop(name);
@@ -111,17 +114,35 @@ class Script {
     }
   }
 
-  #node(name: string, number: (key: string) => number | undefined): Node {
+  #node(name: string, word: string, number: (key: string) => number | undefined): Node {
     const first = number("first") ?? 1;
     const options = engineOptions({
-      mode: {
-        kind: "ftfw",
-        window: number("window") ?? 300,
-        resendQueueSize: number("resend") ?? 1000,
-      },
+      mode: modeOf(word, number),
       firstSequence: () => first,
     });
     return new Node(name, options, this.#network.now);
+  }
+}
+
+function modeOf(word: string, number: (key: string) => number | undefined): Mode {
+  switch (word) {
+    case "ftfw":
+      return {
+        kind: "ftfw",
+        window: number("window") ?? 300,
+        resendQueueSize: number("resend") ?? 1000,
+      };
+    case "alarm":
+      return {
+        kind: "alarm",
+        refreshTime: number("refresh") ?? 60,
+        cacheTimeout: number("timeout") ?? 180,
+      };
+    case "notrack":
+    case "bypass":
+      return { kind: "notrack", internalCache: word === "notrack" };
+    default:
+      throw new Error(`the mode exists: ${word}`);
   }
 }
 
@@ -156,7 +177,7 @@ function show({ name, engine }: Node): string[] {
   return [
     ...list(`${name} internal`, engine.internalCache),
     ...list(`${name} external`, engine.externalCache),
-    `${name} counts: lost ${counters.lost}, before ${counters.before}, malformed ${engine.receiver.counters.malformed}, waiting for acknowledgement ${unacknowledged}`,
+    `${name} counts: lost ${counters.lost}, before ${counters.before}, malformed ${engine.receiver.counters.malformed}, waiting for acknowledgement ${unacknowledged ?? "none"}`,
   ];
 }
 
