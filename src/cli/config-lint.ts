@@ -44,6 +44,7 @@ interface Options {
   readonly ignore: readonly string[];
   readonly listRules?: boolean;
   readonly explain?: string;
+  readonly lsp?: boolean;
 }
 
 function commandLine(terminal: Terminal): Command {
@@ -63,13 +64,15 @@ function commandLine(terminal: Terminal): Command {
     .option("--ignore <rule>", "keep silent about a rule; may be repeated", gather, [])
     .option("--list-rules", "list all rules")
     .option("--explain <rule>", "say why a rule is there, with an example")
+    .option("--lsp", "serve an editor over standard input and output (language server protocol)")
+    .addOption(new Option("--stdio", "how --lsp talks: there is no other way").hideHelp())
     .version(`conntrackd-lint (Flowkeeper) ${FLOWKEEPER_VERSION}`)
     .exitOverride()
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain });
 }
 
-/** @returns The exit status. */
-export function configLint(words: readonly string[], terminal: Terminal): number {
+/** @returns The exit status; `serve` where a language server is asked for. */
+export function configLint(words: readonly string[], terminal: Terminal): number | "serve" {
   const command = commandLine(terminal);
   try {
     command.parse([...words], { from: "user" });
@@ -78,6 +81,7 @@ export function configLint(words: readonly string[], terminal: Terminal): number
     throw error;
   }
   const options = command.opts<Options>();
+  if (options.lsp) return "serve";
   if (options.listRules) return listRules(terminal);
   if (options.explain !== undefined) return explainRule(options.explain, terminal);
   return lintFiles(command.args.length > 0 ? command.args : [standardFile], options, terminal);

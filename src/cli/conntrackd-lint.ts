@@ -1,5 +1,5 @@
 /** The program `conntrackd-lint`: the same as `conntrackd config-lint`. Described in: doc/lint.md. */
-import { configLint } from "./config-lint.ts";
-import { processTerminal } from "./terminal.ts";
+import { lintMain } from "./lint-main.ts";
 
-process.exitCode = configLint(process.argv.slice(2), processTerminal());
+const status = await lintMain(process.argv.slice(2));
+if (status !== undefined) process.exitCode = status;

@@ -16,7 +16,10 @@ type DaemonLine = Extract<CommandLine, { kind: "daemon" }>;
 type RequestLine = Extract<CommandLine, { kind: "request" }>;
 
 async function main(): Promise<number | undefined> {
-  if (process.argv[2] === "config-lint") return lint(process.argv.slice(3));
+  // Not of the reference, which takes letters behind a dash there.
+  if (process.argv[2] === "config-lint") {
+    return (await import("./lint-main.ts")).lintMain(process.argv.slice(3));
+  }
   const line = parseCommandLine(process.argv.slice(2));
   switch (line.kind) {
     case "version":
@@ -36,15 +39,6 @@ async function main(): Promise<number | undefined> {
         ? launch()
         : serve(line);
   }
-}
-
-/** Not of the reference: a word where it takes letters only. */
-async function lint(words: readonly string[]): Promise<number | undefined> {
-  const [{ configLint }, { processTerminal }] = await Promise.all([
-    import("./config-lint.ts"),
-    import("./terminal.ts"),
-  ]);
-  return configLint(words, processTerminal());
 }
 
 /** Lines for standard error, with the prefix of the log; hints go to people only. */

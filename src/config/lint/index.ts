@@ -1,5 +1,6 @@
 /** The door of config-lint: files judged, compared, rewritten, and what was found written down. */
 export { type Chapter, catalogue, chapters } from "./catalogue.ts";
+export { meaningAt, suggestionsAt } from "./editor.ts";
 export { countOf, type Finding } from "./finding.ts";
 export { applyFixes } from "./fix.ts";
 export { jsonReport, jsonSchema } from "./format-json.ts";
@@ -18,3 +19,4 @@ export type { Folder, Interface, Machine } from "./machine.ts";
 export { explain, rulePage } from "./page.ts";
 export { comparePair } from "./pair.ts";
 export { decode, unitsBefore } from "./place.ts";
+export { textMateGrammar } from "./textmate.ts";
