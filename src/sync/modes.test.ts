@@ -74,7 +74,7 @@ describe("NOTRACK", () => {
     expect(node.engine.protocol.counters).toMatchObject({ lost: 5, before: 1 });
   });
 
-  it("refuses the messages of other modes, and does not look at their numbers", () => {
+  it("refuses the messages of other modes, and goes on from the last good number", () => {
     const node = start(notrack);
     told(node, CT_NEW, 10, 1);
     for (const flags of [Flag.ACK, Flag.NACK]) {
@@ -84,8 +84,11 @@ describe("NOTRACK", () => {
     node.receive(message({ type: 7, sequence: 97 }), 0);
     told(node, CT_NEW, 96, 2, 0, Flag.ALIVE);
     expect(node.engine.receiver.counters).toMatchObject({ malformed: 5, header: 5 });
+    const { lost } = node.engine.protocol.counters;
+    // Two too many for each gap, and each refused message seen as one behind number 10.
+    expect(lost).toBe([99, 99, 98, 97, 96].reduce((sum, sequence) => sum + sequence - 9, 0));
     told(node, CT_NEW, 11, 2);
-    expect(node.engine.protocol.counters).toMatchObject({ lost: 0, before: 0 });
+    expect(node.engine.protocol.counters).toMatchObject({ lost, before: 0 });
   });
 
   it("answers the request for everything, once more for all that come meanwhile", () => {

@@ -82,9 +82,11 @@ export class Notrack implements Protocol {
   }
 
   receive(type: number, flags: number, sequence: number): Verdict {
+    this.#track(sequence);
     const verdict = classify(type, flags);
     if (verdict === Verdict.bad) return verdict;
-    this.#track(sequence);
+    this.#last = sequence;
+    this.#lastKnown = true;
     if (type === MessageType.CTL && (flags & Flag.RESYNC) !== 0) this.#events.onResync();
     return verdict;
   }
@@ -101,7 +103,7 @@ export class Notrack implements Protocol {
     if (this.#transmitter.isDead(ref)) this.#events.onForget(ref);
   }
 
-  /** What is missing is counted and not missed: whatever arrives is taken. */
+  /** What is missing is counted and not missed. A refused message counts, too, as in the reference. */
   #track(sequence: number): void {
     const expected = (this.#last + 1) | 0;
     if (this.#lastKnown && sequence !== expected) {
@@ -109,8 +111,6 @@ export class Notrack implements Protocol {
       if (after(sequence, expected)) this.counters.lost += (sequence - this.#last + 1) >>> 0;
       else this.counters.before += 1;
     }
-    this.#last = sequence;
-    this.#lastKnown = true;
   }
 }
 
