@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly daemons: Readonly<Record<FirewallName, DaemonKind>>;
   /** Adds IPv6 addresses and translation. */
   readonly ipv6?: boolean;
+  /** Adds a second pair of virtual addresses and a second server behind it: each firewall can carry one. */
+  readonly isShared?: boolean;
   /** Changes to the configuration of both daemons. */
   readonly config?: Partial<ConfigSettings>;
 }
@@ -51,6 +53,12 @@ export interface Cluster {
   failover(name: FirewallName, word: "primary" | "backup" | "fault"): Promise<Outcome>;
   /** Gives the virtual addresses to a firewall and tells the neighbours (gratuitous ARP, unsolicited advertisement). */
   takeOver(name: FirewallName): Promise<void>;
+  /** Takes the virtual addresses away from a firewall. */
+  release(name: FirewallName): Promise<void>;
+  /** Ends the daemon of a firewall and puts another program in its place: same files, not started. */
+  replaceDaemon(name: FirewallName, kind: DaemonKind): Promise<Firewall>;
+  /** A firewall that was killed is there again, with an empty table; nothing runs on it. */
+  revive(name: FirewallName): Promise<void>;
   /** Cuts a firewall off and kills all that runs on it, without warning. */
   kill(name: FirewallName): Promise<void>;
   /** Packets that this firewall refused because it knew no connection for them. */
@@ -65,6 +73,12 @@ export const addresses = {
   server: "203.0.113.80",
   serverGateway: "203.0.113.1",
   sync: { "fw-a": "172.31.77.1", "fw-b": "172.31.77.2" },
+  /** Of a shared cluster. */
+  second: {
+    clientGateway: "192.168.77.254",
+    server: "203.0.113.81",
+    serverGateway: "203.0.113.254",
+  },
   v6: {
     client: "fd77:1::10",
     clientGateway: "fd77:1::1",
@@ -96,14 +110,19 @@ async function build(lab: Lab, options: ClusterOptions): Promise<Cluster> {
     lab.namespace("server"),
   ]);
   await wire(lab, { client, lan, a, b, wan, server });
-  const { ipv6 = false } = options;
+  const { ipv6 = false, isShared = false } = options;
   const spaces = { "fw-a": a, "fw-b": b } as const;
   await Promise.all([
     prepareHost(client, ipv6 ? ["client", "clientGateway"] : [], ["client", "clientGateway"]),
     prepareHost(server, ipv6 ? ["server", "serverGateway"] : [], ["server", "serverGateway"]),
     ...names.map((name) => prepareFirewall(name, spaces[name], ipv6)),
   ]);
-  const firewalls = {
+  if (isShared) {
+    const { second } = addresses;
+    await client.ip(`route add ${second.server} via ${second.clientGateway}`);
+    await server.ip(`addr add ${second.server}/24 dev wan0`);
+  }
+  const firewalls: Record<FirewallName, Firewall> = {
     "fw-a": makeFirewall(lab, "fw-a", a, options),
     "fw-b": makeFirewall(lab, "fw-b", b, options),
   };
@@ -114,6 +133,14 @@ async function build(lab: Lab, options: ClusterOptions): Promise<Cluster> {
     firewalls,
     failover: (name, word) => run(["sh", firewalls[name].script, word]),
     takeOver: (name) => takeOver(spaces[name], ipv6),
+    release: (name) => release(spaces[name]),
+    replaceDaemon: async (name, kind) => {
+      await firewalls[name].conntrackd.stop();
+      const daemons = { ...options.daemons, [name]: kind };
+      firewalls[name] = makeFirewall(lab, name, spaces[name], { ...options, daemons });
+      return firewalls[name];
+    },
+    revive: (name) => reviveFirewall(firewalls[name]),
     kill: (name) => killFirewall(firewalls[name]),
     refusedPackets: (name) => refusedPackets(spaces[name]),
     destroy: () => lab.destroy(),
@@ -175,6 +202,7 @@ async function prepareFirewall(name: FirewallName, space: Namespace, ipv6: boole
       outside: "wan0",
       sync: "sync0",
       translateTo: [addresses.serverGateway, ...(ipv6 ? [v6.serverGateway] : [])],
+      translateFor: { [addresses.second.server]: addresses.second.serverGateway },
     }),
   );
   await space.sysctl({
@@ -219,6 +247,7 @@ function makeFirewall(
     `CONNTRACKD_BIN='${conntrackd.binary}'`,
     `CONNTRACKD_CONFIG='${conntrackd.configPath}'`,
     `CONNTRACKD_LOCK='${conntrackd.lockPath}'`,
+    ...(options.isShared === true ? ["CONNTRACKD_SHARED=yes"] : []),
   ];
   const enter = namespace.command(["sh", join(projectRoot, "doc/sync/ftfw/failover.sh")]);
   const command = enter.map((word) => `'${word}'`).join(" ");
@@ -246,6 +275,13 @@ async function takeOver(space: Namespace, ipv6: boolean): Promise<void> {
   await space.ip(["wan0", "lan0"].map((name) => `link set ${name} address ${hardware(name)}`));
 }
 
+async function release(space: Namespace): Promise<void> {
+  await space.ip([
+    `addr del ${addresses.clientGateway}/24 dev lan0`,
+    `addr del ${addresses.serverGateway}/24 dev wan0`,
+  ]);
+}
+
 interface LinkRow {
   readonly ifname: string;
   readonly address: string;
@@ -254,6 +290,19 @@ interface LinkRow {
 async function killFirewall({ namespace }: Firewall): Promise<void> {
   namespace.kill("SIGKILL");
   await namespace.ip(["link set lan0 down", "link set wan0 down", "link set sync0 down"]);
+}
+
+async function reviveFirewall({ namespace }: Firewall): Promise<void> {
+  const virtual = { lan0: ["clientGateway"], wan0: ["serverGateway"] } as const;
+  const { second } = addresses;
+  for (const [device, [role]] of Object.entries(virtual)) {
+    for (const address of [addresses[role], second[role]]) {
+      // A machine that starts has the addresses of its own only.
+      await namespace.run(["ip", "addr", "del", `${address}/24`, "dev", device]);
+    }
+  }
+  await namespace.runOk(["conntrack", "-F"]);
+  await namespace.ip(["link set lan0 up", "link set wan0 up", "link set sync0 up"]);
 }
 
 async function refusedPackets(space: Namespace): Promise<number> {

@@ -9,17 +9,24 @@ export interface RuleSettings {
   readonly sync: string;
   /** Addresses that the inside is translated to, one for each family in use. */
   readonly translateTo: readonly string[];
+  /** Servers whose clients are translated to an address of their own. */
+  readonly translateFor?: Readonly<Record<string, string>>;
 }
 
 /** Counts packets that belong to no known connection. */
 export const MIDSTREAM_COUNTER = "midstream";
 
-export function firewallRules({ inside, outside, sync, translateTo }: RuleSettings): string {
+export function firewallRules(settings: RuleSettings): string {
+  const { inside, outside, sync, translateTo, translateFor = {} } = settings;
   // Random ports: a flow keeps its translated port only if the translation itself was replicated.
   const translations = translateTo.map((address) => {
     const family = address.includes(":") ? "ip6" : "ip";
     return `    oifname "${outside}" meta nfproto ${family === "ip" ? "ipv4" : "ipv6"} meta l4proto { tcp, udp } snat ${family} to ${address} fully-random`;
   });
+  const special = Object.entries(translateFor).map(
+    ([server, address]) =>
+      `    oifname "${outside}" ip daddr ${server} meta l4proto { tcp, udp } snat ip to ${address} fully-random`,
+  );
   return `table inet lab {
   counter ${MIDSTREAM_COUNTER} { }
   chain untracked {
@@ -47,7 +54,7 @@ export function firewallRules({ inside, outside, sync, translateTo }: RuleSettin
   }
   chain translation {
     type nat hook postrouting priority srcnat; policy accept;
-${translations.join("\n")}
+${[...special, ...translations].join("\n")}
   }
 }
 `;

@@ -9,11 +9,12 @@
 # A step that fails is logged and the next one is taken all the same: half a fail-over is better than none. Only a
 # daemon that does not start ends the script, with status 1.
 #
-# The three settings may come from the environment.
+# The settings may come from the environment.
 
 : "${CONNTRACKD_BIN:=/usr/sbin/conntrackd}"
 : "${CONNTRACKD_CONFIG:=/etc/conntrackd/conntrackd.conf}"
 : "${CONNTRACKD_LOCK:=/var/lock/conntrack.lock}" # The LockFile of the configuration.
+: "${CONNTRACKD_SHARED:=no}"                      # yes: both nodes carry traffic, each for addresses of its own.
 
 complain() {
   if command -v logger >/dev/null 2>&1; then
@@ -39,20 +40,27 @@ ensure_running() {
   ask -d "start conntrackd" || exit 1
 }
 
+# The purge empties the kernel's table: a node that lost one role and keeps another must not do that.
+purge() {
+  [ "$CONNTRACKD_SHARED" = yes ] || ask -t "schedule the purge of old entries"
+}
+
 case "${1:-}" in
 primary)
   ask -c "commit the external cache to the kernel"
   ask -f "flush the caches"
   ask -R "read the kernel's table again"
   ask -B "send the table to the other node"
+  # What the other node still carries was flushed with the rest.
+  [ "$CONNTRACKD_SHARED" != yes ] || ask -n "request the table of the other node"
   ;;
 backup)
   ensure_running
-  ask -t "schedule the purge of old entries"
+  purge
   ask -n "request the table of the other node"
   ;;
 fault)
-  ask -t "schedule the purge of old entries"
+  purge
   ;;
 *)
   echo "usage: $0 {primary|backup|fault}" >&2
