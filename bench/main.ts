@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
 import { generate } from "./generator.ts";
 import { raiseTableLimit } from "./kernel-limit.ts";
+import { readingFigures } from "./reading.ts";
 import { facts, type Results, type Samples, tableText } from "./report.ts";
 import { type RowName, rows } from "./rows.ts";
 import { type Readings, type Sizes, type Work, works } from "./works.ts";
@@ -34,6 +35,11 @@ const program = new Command("bench")
   .option("--quick", "one small round: for a look, not for the record")
   .option("--markdown", "print a table in Markdown")
   .action((options: Options) => bench(options));
+
+program
+  .command("reading")
+  .description("Measure how long configuration files take, hostile ones too.")
+  .action(() => say(readingFigures().join("\n"), process.stdout));
 
 program
   .command("generate", { hidden: true })
