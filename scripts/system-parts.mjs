@@ -17,6 +17,7 @@ const parts = {
   conntrack: "conntrack",
   conntrackd: "conntrackd",
   keepalived: "keepalived",
+  vsftpd: "vsftpd",
 };
 
 const triple = { x64: "x86_64-linux-gnu", arm64: "aarch64-linux-gnu" }[process.arch];

@@ -111,7 +111,7 @@ describe("example configurations", () => {
     expect(unsupported(result.config)).toEqual([]);
   });
 
-  it.each(["Sync { UDP { } Options { ExpectationSync on } }"])(
+  it.each(["Helper { Type ftp inet tcp { QueueNum 0 } }"])(
     "doc/config.md lists what is refused in %s",
     (text) => {
       const result = readConfig(new TextEncoder().encode(text), { file: "f" });

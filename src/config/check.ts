@@ -14,10 +14,7 @@ export function unsupported(config: Config): string[] {
     const at = positions.get(path);
     found.push(`${at ? `${file}:${at.line}:${at.column}` : file}: ${sentence}`);
   };
-  const { sync, helper } = config;
-  const hasExpectations = sync.expectationSync !== false;
-  const expectations = "this release does not replicate expectations (`ExpectationSync').";
-  refuse(hasExpectations, "sync.expectationSync", expectations);
+  const { helper } = config;
   for (const [index, { name }] of helper.instances.entries()) {
     const sentence = `this release does not run user-space helpers (\`Type ${name}').`;
     refuse(true, `helper.instances.${index}`, sentence);

@@ -1,7 +1,9 @@
 /** The text of a cache, in pieces, as a slow client takes them. */
-import type { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
-import { FlowRegister } from "../flow/register.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
+import { ExpectationRegister } from "../flow/expectation.ts";
+import { expectationText, expectationXml } from "../flow/expectation-text.ts";
+import { FlowRegister, type Register } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
 import { flowXml } from "../flow/xml.ts";
 import type { Expiry } from "../sync/expiry.ts";
@@ -23,31 +25,51 @@ export function sendDump(reply: Reply, pieces: CacheDump): void {
   reply.stream(pieces.next);
 }
 
+/** How the entries of a cache are shown. `now` in milliseconds since the Unix epoch. */
+export interface Printer<R extends Register> {
+  readonly register: () => R;
+  readonly text: (entry: R, now: number) => string;
+  readonly xml: (entry: R, now: number) => string;
+}
+
+export const flowPrinter: Printer<FlowRegister> = {
+  register: () => new FlowRegister(),
+  text: (flow, now) => flowText(flow, { now }),
+  xml: (flow, now) => flowXml(flow, { now }),
+};
+
+export const expectationPrinter: Printer<ExpectationRegister> = {
+  register: () => new ExpectationRegister(),
+  text: (expectation) => expectationText(expectation),
+  xml: (expectation) => expectationXml(expectation),
+};
+
 /**
  * Entries that only wait for the acknowledgement of their end are not shown. `now` in milliseconds.
  * `expiry`: what entries have left is shown too.
  */
-export function dumpCache(
-  cache: FlowCache,
+export function dumpCache<R extends Register>(
+  cache: RecordCache<R>,
+  printer: Printer<R>,
   xml: boolean,
   now: () => number,
   expiry?: Expiry,
 ): CacheDump {
-  const flow = new FlowRegister();
+  const entry = printer.register();
   let bucket = 0;
   let closed = false;
   let piece = "";
-  let options = { now: 0 };
+  let today = 0;
   cache.beginScan();
   const visit = (ref: number): void => {
     if (cache.state(ref) === State.dead) return;
-    cache.load(ref, flow);
-    if (xml) piece += `${flowXml(flow, options)}\n`;
+    cache.load(ref, entry);
+    if (xml) piece += `${printer.xml(entry, today)}\n`;
     else {
       const seconds = Math.floor(now() / 1000);
       const left = expiry === undefined ? "" : ` [expires in ${expiry.left(cache, ref, seconds)}s]`;
       const age = seconds - cache.created(ref);
-      piece += `${flowText(flow, options)}${left} [active since ${age}s]\n`;
+      piece += `${printer.text(entry, today)}${left} [active since ${age}s]\n`;
     }
   };
   const close = (): void => {
@@ -58,7 +80,7 @@ export function dumpCache(
     close,
     next() {
       piece = "";
-      options = { now: Date.now() };
+      today = Date.now();
       while (!closed && piece === "") {
         bucket = cache.scan(bucket, PIECE_ENTRIES, visit);
         if (bucket < 0) close();

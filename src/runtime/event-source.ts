@@ -21,6 +21,8 @@ import { SystemError } from "./system-error.ts";
 
 /** Groups NEW, UPDATE and DESTROY. */
 const CONNTRACK_GROUPS = 0x07;
+/** The same groups, and those of expectations. */
+export const EXPECTATION_GROUPS = 0x3f;
 /** Group number of NEW. */
 const NEW_GROUP = 1;
 const NETLINK_ADD_MEMBERSHIP = 1;
@@ -37,6 +39,8 @@ const GATHER_MS = 1;
 const GATHER_MIN_BUFFER_BYTES = 1 << 20;
 
 export interface EventSourceOptions {
+  /** Multicast groups, bit n-1 for group n; those of flows where nothing is said. */
+  readonly groups?: number;
   /** Most events of one turn (`EventIterationLimit`); one more is taken, as the reference does. */
   readonly iterationLimit: number;
   /** Socket-filter program, 8 bytes an instruction; empty for none. */
@@ -65,7 +69,7 @@ export class EventSource {
 
   constructor(options: EventSourceOptions) {
     this.#options = options;
-    this.#socket = openNetlink(CONNTRACK_GROUPS);
+    this.#socket = openNetlink(options.groups ?? CONNTRACK_GROUPS);
     const { fd } = this.#socket;
     if (options.program.length > 0) {
       const attached = native.attachFilter(fd, options.program);

@@ -8,6 +8,7 @@ import * as native from "../../native/index.ts";
 import type { DumpHandler, DumpPurpose, KernelHandle, KernelPort } from "../netlink/kernel-port.ts";
 import {
   IPCTNL_MSG_CT_GET,
+  type IPCTNL_MSG_EXP_GET,
   MessageWriter,
   NFGEN_BYTES,
   NLM_F_DUMP,
@@ -110,7 +111,7 @@ export class Kernel implements KernelPort {
 
   dump(purpose: DumpPurpose, handler: DumpHandler): boolean {
     if (this.#dumps.has(purpose)) return false;
-    const fd = this.#attempt(openDump);
+    const fd = this.#attempt(() => openDump());
     if (fd === undefined) return false;
     const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
     const finish = (errno: number) => {
@@ -129,13 +130,13 @@ export class Kernel implements KernelPort {
   }
 
   /** As `dumpNow`, while the daemon runs. */
-  tryDumpNow(onEntry: DumpHandler["onEntry"]): void {
-    this.#attempt(() => this.dumpNow(onEntry));
+  tryDumpNow(onEntry: DumpHandler["onEntry"], request?: TableRequest): void {
+    this.#attempt(() => this.dumpNow(onEntry, request));
   }
 
   /** Read the whole table now, entry by entry; for the start, when nothing else waits. @throws SystemError */
-  dumpNow(onEntry: DumpHandler["onEntry"]): void {
-    const reader = new TableReader();
+  dumpNow(onEntry: DumpHandler["onEntry"], request?: TableRequest): void {
+    const reader = new TableReader(request);
     try {
       for (;;) {
         const errno = reader.read(onEntry);
@@ -149,8 +150,8 @@ export class Kernel implements KernelPort {
   }
 
   /** The table for somebody who takes it at leisure; undefined, and told, when the kernel refuses. */
-  openTable(): TableReader | undefined {
-    return this.#attempt(() => new TableReader());
+  openTable(request: TableRequest): TableReader | undefined {
+    return this.#attempt(() => new TableReader(request));
   }
 
   /** Undefined, and told, when the kernel refuses. */
@@ -172,14 +173,17 @@ export class Kernel implements KernelPort {
   }
 }
 
+/** The message that asks for a table: of flows, or of expectations. */
+export type TableRequest = typeof IPCTNL_MSG_CT_GET | typeof IPCTNL_MSG_EXP_GET;
+
 /** The whole table, as fast as somebody takes it and no faster. */
 export class TableReader {
   readonly #fd: number;
   readonly #reader: MessageReader;
 
   /** @throws SystemError */
-  constructor() {
-    this.#fd = openDump();
+  constructor(request?: TableRequest) {
+    this.#fd = openDump(request);
     this.#reader = new MessageReader(this.#fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
   }
 
@@ -222,10 +226,10 @@ function readErrors(
 }
 
 /** A socket that was asked for the whole table. @throws SystemError */
-function openDump(): number {
+function openDump(request: TableRequest = IPCTNL_MSG_CT_GET): number {
   const { fd } = openNetlink();
   const w = new MessageWriter(64);
-  w.begin(IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0);
+  w.begin(request, NLM_F_REQUEST | NLM_F_DUMP, 1, 0);
   w.end();
   const sent = native.send(fd, w.bytes, 0, w.length);
   if (sent >= 0) return fd;

@@ -8,11 +8,13 @@ import { performance } from "node:perf_hooks";
 import type { Config } from "../config/index.ts";
 import { type FlowFilter, flowFilter } from "../flow/filter.ts";
 import type { EventCounters } from "../netlink/event-counters.ts";
+import { IPCTNL_MSG_EXP_GET } from "../netlink/message.ts";
 import { Engine } from "../sync/engine.ts";
 import type { CacheDump } from "./cache-dump.ts";
 import type { Reply } from "./control-reply.ts";
+import { EXPECTATION_GROUPS } from "./event-source.ts";
 import { Kernel } from "./kernel.ts";
-import { dumpKernel } from "./kernel-dump.ts";
+import { dumpKernel, expectationTable, flowTable, type ShownTable } from "./kernel-dump.ts";
 import type { DedicatedLinks } from "./link/dedicated-links.ts";
 import { openLinks } from "./link/open-links.ts";
 import type { Log } from "./log.ts";
@@ -67,6 +69,11 @@ export class Replica implements Service {
     this.#kernel.onHearNew((on) => this.#events?.hearNew(on));
     if (this.engine.internalCache !== undefined) {
       opening("can't get kernel conntrack table", () => this.#readTable());
+      if (this.engine.expectations !== undefined) {
+        opening("can't get kernel expect table", () =>
+          this.#kernel.dumpNow(this.#expectationEntry(), IPCTNL_MSG_EXP_GET),
+        );
+      }
     }
   }
 
@@ -101,11 +108,23 @@ export class Replica implements Service {
     this.#kernel.tryDumpNow((bytes, at, end) => this.engine.tableEntry(bytes, at, end, now));
   };
 
-  /** `-i` without an internal cache. */
-  readonly dumpTable = (): CacheDump | undefined => {
-    const reader = this.#kernel.openTable();
-    return reader === undefined ? undefined : dumpKernel(reader, this.#filter);
+  /** `-R expect`, with `ExpectationSync`. */
+  readonly resyncExpectations = (): void => {
+    if (this.engine.expectations === undefined) return;
+    if (this.engine.internalCache === undefined) {
+      this.#log.notice("resync is unsupported in this mode");
+      return;
+    }
+    this.#log.notice("resync with master expect table");
+    this.engine.counters.resyncs += 1;
+    this.#kernel.tryDumpNow(this.#expectationEntry(), IPCTNL_MSG_EXP_GET);
   };
+
+  /** `-i` without an internal cache. */
+  readonly dumpTable = (): CacheDump | undefined => this.#show(flowTable(this.#filter));
+
+  /** `-i expect` without an internal cache. */
+  readonly dumpExpectations = (): CacheDump | undefined => this.#show(expectationTable);
 
   /** Carry out a command, send what it caused, and look at the clock anew. */
   answer(code: number, reply: Reply): void {
@@ -142,6 +161,7 @@ export class Replica implements Service {
       return undefined;
     }
     return new TableWatch(config, this.#log, {
+      ...(this.engine.expectations === undefined ? {} : { groups: EXPECTATION_GROUPS }),
       onWake: () => {
         this.#wokeAt = this.now();
       },
@@ -157,6 +177,18 @@ export class Replica implements Service {
   #readTable(): void {
     const now = this.now();
     this.#kernel.dumpNow((bytes, at, end) => this.engine.tableEntry(bytes, at, end, now));
+  }
+
+  /** Takes the entries of the kernel's table of expectations. */
+  #expectationEntry(): (bytes: Uint8Array, at: number, end: number) => void {
+    const { expectations } = this.engine;
+    const seconds = Math.floor(this.now() / 1000);
+    return (bytes, at, end) => expectations?.entry(bytes, at, end, seconds);
+  }
+
+  #show(table: ShownTable): CacheDump | undefined {
+    const reader = this.#kernel.openTable(table.request);
+    return reader === undefined ? undefined : dumpKernel(reader, table);
   }
 
   /** Send what waits; go on later where that, or long work, takes more than a turn. */

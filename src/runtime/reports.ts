@@ -1,5 +1,5 @@
 /** Counters of the running daemon, as the blocks of `conntrackd -s`. */
-import type { FlowCache } from "../cache/flow-cache.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
 import { newEventCounters } from "../netlink/event-counters.ts";
 import {
   activeLinkBlock,
@@ -21,8 +21,10 @@ import {
   trackingBlock,
   trafficBlock,
 } from "../stats/report.ts";
-import { BypassInternal } from "../sync/bypass.ts";
+import { BypassExpectations, BypassInternal } from "../sync/bypass.ts";
 import type { Engine } from "../sync/engine.ts";
+import { InjectedExpectations } from "../sync/expectation-inject.ts";
+import type { Expectations } from "../sync/expectations.ts";
 import { InjectedExternal } from "../sync/external.ts";
 import type { LinkState } from "../sync/links.ts";
 import type { DedicatedLinks } from "./link/dedicated-links.ts";
@@ -48,7 +50,7 @@ export interface ProcessCounters {
 }
 
 /** One cache as `-s` shows it. */
-export function cacheCounters(cache: FlowCache): CacheCounters {
+export function cacheCounters(cache: RecordCache): CacheCounters {
   return {
     active: cache.active,
     entries: cache.entries,
@@ -58,7 +60,9 @@ export function cacheCounters(cache: FlowCache): CacheCounters {
   };
 }
 
-function sides(engine: Engine, block: (name: string, c: CacheCounters) => string): string {
+type Block = (name: string, c: CacheCounters) => string;
+
+function sides(engine: Engine, block: Block): string {
   const { internal, external } = engine;
   const first =
     internal instanceof BypassInternal
@@ -66,6 +70,16 @@ function sides(engine: Engine, block: (name: string, c: CacheCounters) => string
       : block("internal", cacheCounters(engine.internalCache!));
   if (external instanceof InjectedExternal) return first + injectBlock(external.injector.counters);
   return first + block("external", cacheCounters(engine.externalCache!));
+}
+
+/** The same two blocks about expectations. */
+function expectationSides({ internal, external }: Expectations, block: Block): string {
+  const first =
+    internal instanceof BypassExpectations
+      ? bypassBlock(internal.counters)
+      : block("internal", cacheCounters(internal.cache));
+  if (external instanceof InjectedExpectations) return first + injectBlock(external.counters);
+  return first + block("external", cacheCounters(external.cache));
 }
 
 function linkReport(link: Link): LinkReport {
@@ -102,9 +116,19 @@ function network(engine: Engine): NetworkCounters {
   };
 }
 
-export function generalReport({ engine, links }: Reported): string {
+export function generalReport(reported: Reported): string {
+  return sides(reported.engine, cacheBlock) + commonBlocks(reported);
+}
+
+/** `-s expect`: nothing without `ExpectationSync`. */
+export function expectationsReport(reported: Reported): string {
+  const { expectations } = reported.engine;
+  if (expectations === undefined) return "";
+  return expectationSides(expectations, cacheBlock) + commonBlocks(reported);
+}
+
+function commonBlocks({ engine, links }: Reported): string {
   return (
-    sides(engine, cacheBlock) +
     trafficBlock(engine.internal.traffic) +
     activeLinkBlock(linkReport(links.current)) +
     trackingBlock(network(engine))

@@ -1,6 +1,7 @@
 /** What the engine and its surroundings take from a configuration: each gets the few values it needs. */
 import { randomBytes } from "node:crypto";
 import { type Config, type LinkConfig, tcpStateNumber } from "../config/index.ts";
+import { expectationText } from "../flow/expectation-text.ts";
 import { type FilterOptions, flowFilter, type Network } from "../flow/filter.ts";
 import type { FlowRegister } from "../flow/register.ts";
 import { flowText } from "../flow/text.ts";
@@ -67,6 +68,13 @@ export function engineOptions(
     firstSequence: () => Math.floor(Date.now() / 1000),
     filter: flowFilter(options),
     filteredByKernel: general.filter.from === "kernelspace",
+    expectations:
+      sync.expectationSync === false
+        ? undefined
+        : {
+            helpers: sync.expectationSync.helpers,
+            line: (expectation) => expectationText(expectation, { timeout: true }),
+          },
     flowLine: (flow: FlowRegister) => flowText(flow, { timeout: true, now: Date.now() }),
     microseconds,
   };

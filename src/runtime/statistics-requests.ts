@@ -2,7 +2,7 @@
 import { RequestCode } from "../kit/request-code.ts";
 import { cacheBlock, cacheExtendedBlock, trafficBlock } from "../stats/report.ts";
 import type { Statistics } from "../stats/statistics.ts";
-import { dumpCache, sendDump } from "./cache-dump.ts";
+import { dumpCache, flowPrinter, sendDump } from "./cache-dump.ts";
 import type { Reply } from "./control-reply.ts";
 import { cacheCounters } from "./reports.ts";
 
@@ -22,7 +22,10 @@ export function answerStatistics(code: number, recording: Recording, reply: Repl
   switch (code) {
     case RequestCode.dumpInternal:
     case RequestCode.dumpInternalXml:
-      sendDump(reply, dumpCache(machine.cache, code === RequestCode.dumpInternalXml, now));
+      sendDump(
+        reply,
+        dumpCache(machine.cache, flowPrinter, code === RequestCode.dumpInternalXml, now),
+      );
       return;
     case RequestCode.statistics:
       reply.write(cacheBlock(NAME, cacheCounters(machine.cache)) + trafficBlock(machine.traffic));

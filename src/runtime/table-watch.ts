@@ -17,7 +17,7 @@ import { opening } from "./start-error.ts";
  */
 const DEFAULT_EVENT_BUFFER_BYTES = 8 << 20;
 
-type Handlers = Pick<EventSourceOptions, "onWake" | "onEvent" | "onTurn" | "onOverrun">;
+type Handlers = Pick<EventSourceOptions, "groups" | "onWake" | "onEvent" | "onTurn" | "onOverrun">;
 
 export class TableWatch {
   readonly #log: Log;

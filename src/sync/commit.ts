@@ -15,9 +15,8 @@ import { RequestBatch, RequestNumbers } from "../flow/request-batch.ts";
 import type { Journal } from "../kit/journal.ts";
 import { BATCH_REQUESTS, EEXIST, ENOENT, type KernelPort } from "../netlink/kernel-port.ts";
 import { NFGEN_BYTES, NLMSG_HEADER_BYTES, readI32 } from "../netlink/message.ts";
+import { CommitTally, timeoutLeft } from "./commit-tally.ts";
 
-/** Timeout of an entry whose own cannot be told, in seconds. */
-const FALLBACK_TIMEOUT = 60;
 /** Entries of one step and of one batch: less than a millisecond of the kernel's work. */
 export const COMMIT_STEP_ENTRIES = 256;
 /** Requests of a batch; a step may see some entries more. */
@@ -43,8 +42,8 @@ export interface CommitOptions {
 export class Commit {
   readonly #cache: FlowCache;
   readonly #requests: KernelRequests;
-  readonly #journal: Journal;
   readonly #options: CommitOptions;
+  readonly #tally: CommitTally;
   readonly #flow = new FlowRegister();
   /** Deletes what exists and creates it again. */
   readonly #replacing: RequestBatch;
@@ -56,9 +55,6 @@ export class Commit {
   #relatedPass = false;
   #relatedSeen = false;
   #isRunning = false;
-  #committed = 0;
-  #failed = 0;
-  #startedAt = 0;
   #now = 0;
   #resume: () => void = () => {};
   #done: () => void = () => {};
@@ -72,8 +68,8 @@ export class Commit {
   ) {
     this.#cache = cache;
     this.#requests = requests;
-    this.#journal = journal;
     this.#options = options;
+    this.#tally = new CommitTally("entries", journal, options.microseconds);
     const numbers = new RequestNumbers();
     const trip = (): Trip => ({
       batch: new RequestBatch(kernel, "commit", TRIP_REQUESTS, numbers),
@@ -95,9 +91,7 @@ export class Commit {
     this.#bucket = 0;
     this.#relatedPass = false;
     this.#relatedSeen = false;
-    this.#committed = 0;
-    this.#failed = 0;
-    this.#startedAt = this.#options.microseconds();
+    this.#tally.start();
     this.#resume = resume;
     this.#done = done;
     this.#cache.beginScan();
@@ -150,7 +144,7 @@ export class Commit {
     let existing = 0;
     for (let i = 0; i < count; i++) {
       const errno = batch.errorOf(i);
-      if (errno === 0) this.#committed += 1;
+      if (errno === 0) this.#tally.committed += 1;
       else if (errno === EEXIST) offsets[existing++] = offsets[i]!;
       else this.#fail("commit-create", errno, bytes, offsets[i]!);
     }
@@ -174,7 +168,7 @@ export class Commit {
       if (deleted !== 0 && deleted !== ENOENT) {
         this.#fail("commit-destroy", deleted, bytes, offsets[i]!);
       } else if (created !== 0) this.#fail("commit-create", created, bytes, offsets[i]!);
-      else this.#committed += 1;
+      else this.#tally.committed += 1;
     }
   }
 
@@ -188,16 +182,11 @@ export class Commit {
   #timeoutOf(ref: number, flow: FlowRegister): number {
     if (this.#options.timeout !== 0) return this.#options.timeout;
     const own = flow.has0(Has0.timeout) ? flow.words[W.timeout]! : 0;
-    const elapsed = this.#now - this.#cache.updated(ref);
-    const left = own - (elapsed < 0 ? FALLBACK_TIMEOUT : elapsed);
-    if (left < 0) return FALLBACK_TIMEOUT;
-    return left === 0 ? own : left;
+    return timeoutLeft(own, this.#now - this.#cache.updated(ref));
   }
 
   #fail(what: string, errno: number, bytes: Uint8Array, at: number): void {
-    this.#failed += 1;
-    this.#journal.error(`${what}: ${this.#journal.errnoText(errno)}`);
-    this.#journal.flow(this.#options.flowLine(this.#requested(bytes, at)));
+    this.#tally.fail(what, errno, this.#options.flowLine(this.#requested(bytes, at)));
   }
 
   #endPass(): void {
@@ -208,12 +197,7 @@ export class Commit {
     }
     this.#isRunning = false;
     this.#cache.endScan();
-    const microseconds = Math.max(0, Math.round(this.#options.microseconds() - this.#startedAt));
-    this.#journal.notice(`Committed ${this.#committed} new entries`);
-    if (this.#failed > 0) this.#journal.notice(`${this.#failed} entries can't be committed`);
-    const seconds = Math.floor(microseconds / 1e6);
-    const rest = String(microseconds % 1e6).padStart(6, "0");
-    this.#journal.notice(`commit has taken ${seconds}.${rest} seconds`);
+    this.#tally.finish();
     this.#done();
   }
 }

@@ -8,6 +8,8 @@
  */
 import { Arena } from "../cache/arena.ts";
 import { FlowCache } from "../cache/flow-cache.ts";
+import { Meta } from "../cache/record.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
 import { Resync } from "../cache/resync.ts";
 import { EventReader, Happened } from "../flow/event-reader.ts";
 import type { FlowFilter } from "../flow/filter.ts";
@@ -19,9 +21,10 @@ import type { Job } from "../kit/job.ts";
 import type { Journal } from "../kit/journal.ts";
 import type { EventCounters } from "../netlink/event-counters.ts";
 import type { KernelPort } from "../netlink/kernel-port.ts";
-import { readI32 } from "../netlink/message.ts";
+import { NFNL_SUBSYS_CTNETLINK_EXP, readI32 } from "../netlink/message.ts";
 import { BypassInternal } from "./bypass.ts";
 import { Commit } from "./commit.ts";
+import { type ExpectationOptions, Expectations } from "./expectations.ts";
 import { Expiry } from "./expiry.ts";
 import { CachedExternal, type ExternalSide, InjectedExternal } from "./external.ts";
 import { Injector } from "./inject.ts";
@@ -65,6 +68,8 @@ export interface EngineOptions {
   /** Events were filtered by the kernel already. */
   readonly filteredByKernel: boolean;
   readonly flowLine: (flow: FlowRegister) => string;
+  /** `ExpectationSync`; undefined: expectations are not replicated. */
+  readonly expectations?: ExpectationOptions | undefined;
   readonly microseconds: () => number;
 }
 
@@ -75,6 +80,9 @@ export interface OwnPorts {
   inject: number;
 }
 
+/** What a commit is about. */
+export type CommitScope = "all" | "flows" | "expectations";
+
 export class Engine {
   readonly outbox: Outbox;
   readonly protocol: Protocol;
@@ -82,6 +90,7 @@ export class Engine {
   readonly internal: InternalSide;
   readonly external: ExternalSide;
   readonly commit: Commit | undefined;
+  readonly expectations: Expectations | undefined;
   readonly ports: OwnPorts = { commit: 0, flush: 0, inject: 0 };
   readonly #options: EngineOptions;
   readonly #journal: Journal;
@@ -124,20 +133,25 @@ export class Engine {
         journal.notice("resync requested by other node");
         this.sendAll();
       },
-      onForget: (ref) => this.#cached?.cache.remove(ref),
+      onForget: (ref) => {
+        const isFlow = (transmitter.meta(ref) & Meta.expectation) === 0;
+        (isFlow ? this.internalCache : this.expectations?.internalCache)?.remove(ref);
+      },
     };
     const parts = { transmitter, events, seed: options.hashSeed, now };
     this.protocol = createProtocol(mode, parts);
+    let table: TellTable | undefined;
     if (mode.kind === "notrack" && !mode.internalCache) {
       const bypass = new BypassInternal(arena, this.protocol, { mask, limit: options.hashLimit });
       this.internal = bypass;
-      this.#bulk = new TellTable(kernel, bypass, options.filter);
+      table = new TellTable(kernel, bypass, options.filter);
     } else {
       const { queues } = this.protocol;
       const cache = new FlowCache({ ...common, mask, fromKernel: true, queues, arena });
-      this.#cached = new CachedInternal(cache, this.protocol);
+      this.#cached = new CachedInternal(cache, this.protocol, () =>
+        this.expectations?.internalCache?.clear(),
+      );
       this.internal = this.#cached;
-      this.#bulk = new SendAll(cache, this.protocol);
     }
     this.#requests = new KernelRequests({ windowTracking: options.windowTracking });
     if (options.externalCache) {
@@ -168,7 +182,20 @@ export class Engine {
         new Injector(kernel, this.#requests, journal, options.flowLine),
       );
     }
-    this.receiver = new Receiver(this.protocol, this.external);
+    if (options.expectations !== undefined) {
+      this.expectations = new Expectations(options.expectations, options, {
+        kernel,
+        requests: this.#requests,
+        journal,
+        counters: this.counters,
+        protocol: this.protocol,
+        arena,
+        flows: this.internalCache,
+        received: this.externalCache ?? this.external,
+      });
+    }
+    this.#bulk = table ?? new SendAll(this.#internalCaches(), this.protocol);
+    this.receiver = new Receiver(this.protocol, this.external, this.expectations?.external);
     if (options.pollInterval > 0) this.#pollAt = now + options.pollInterval * 1000;
   }
 
@@ -182,23 +209,41 @@ export class Engine {
     return this.external instanceof CachedExternal ? this.external.cache : undefined;
   }
 
+  #internalCaches(): RecordCache[] {
+    const caches = [this.internalCache, this.expectations?.internalCache];
+    return caches.filter((cache) => cache !== undefined);
+  }
+
   get counters(): EventCounters {
     return this.#reader.counters;
   }
 
   /** A message of the event socket, header and all; `end` is where the datagram ends. */
   kernelEvent(bytes: Uint8Array, at: number, end: number, now: number): void {
+    if (this.expectations !== undefined && bytes[at + 5] === NFNL_SUBSYS_CTNETLINK_EXP) {
+      this.counters.received += 1;
+      const origin = this.#originOf(bytes, at);
+      if (origin === undefined) return;
+      this.expectations.event(bytes, at, end, origin, Math.floor(now / 1000));
+      return;
+    }
     const happened = this.#reader.event(bytes, at, end);
     if (happened === Happened.none) return;
-    const port = readI32(bytes, at + 12) >>> 0;
-    if (port !== 0 && port === this.ports.inject) return;
-    const own = port !== 0 && (port === this.ports.commit || port === this.ports.flush);
-    const origin: Origin = own ? "silent" : "elsewhere";
+    const origin = this.#originOf(bytes, at);
+    if (origin === undefined) return;
     const seconds = Math.floor(now / 1000);
     const { flow } = this.#reader;
     if (happened === Happened.destroyed) this.internal.destroyed(flow, origin);
     else if (happened === Happened.created) this.internal.created(flow, origin, seconds);
     else this.internal.updated(flow, origin, seconds);
+  }
+
+  /** Who caused an event; undefined: the peer did, through us. */
+  #originOf(bytes: Uint8Array, at: number): Origin | undefined {
+    const port = readI32(bytes, at + 12) >>> 0;
+    if (port === 0) return "elsewhere";
+    if (port === this.ports.inject) return undefined;
+    return port === this.ports.commit || port === this.ports.flush ? "silent" : "elsewhere";
   }
 
   /** An entry of a table dump that the peer need not hear of (start-up, `-R`). */
@@ -239,8 +284,10 @@ export class Engine {
       this.#startResync(now);
     }
     if (this.#expireAt !== 0 && now >= this.#expireAt) {
-      const isDone = this.external.expire(Math.floor(now / 1000));
-      if (isDone) this.#expireAt = now + EXPIRY_MS;
+      const seconds = Math.floor(now / 1000);
+      const isDone = this.external.expire(seconds);
+      if ((this.expectations?.external.expire(seconds) ?? true) && isDone)
+        this.#expireAt = now + EXPIRY_MS;
     }
     this.protocol.tick(now);
   }
@@ -266,8 +313,8 @@ export class Engine {
     }
   }
 
-  /** `-c`: log `what`, commit, then call `done`. */
-  startCommit(what: string, done: () => void): void {
+  /** `-c`: log `what`, commit flows, then expectations, or one of them; then call `done`. */
+  startCommit(what: string, done: () => void, which: CommitScope = "all"): void {
     this.#purgeAt = 0;
     const commit = this.commit;
     if (this.#isCommitting) {
@@ -281,6 +328,23 @@ export class Engine {
       return;
     }
     this.#isCommitting = true;
+    const finish = () => {
+      this.#isCommitting = false;
+      done();
+    };
+    const expectations = which === "flows" ? undefined : this.expectations?.commit;
+    const goOn = () => {
+      if (expectations === undefined) finish();
+      else {
+        expectations.start(finish);
+        this.#jobs.push(expectations);
+      }
+    };
+    if (which === "expectations") goOn();
+    else this.#commitFlows(commit, goOn);
+  }
+
+  #commitFlows(commit: Commit, done: () => void): void {
     const cached = commit.size >= QUIET_COMMIT_ENTRIES ? this.#cached : undefined;
     if (cached !== undefined) this.#kernel.hearNew(false);
     const job: Job = {
@@ -293,7 +357,6 @@ export class Engine {
       if (!this.#jobs.includes(job)) this.#jobs.push(job);
     };
     commit.start(resume, () => {
-      this.#isCommitting = false;
       if (cached !== undefined) {
         this.#kernel.hearNew(true);
         this.#catchUp?.start(Math.floor(this.#now / 1000));
@@ -317,6 +380,7 @@ export class Engine {
     if (what !== "internal") {
       this.#catchUp?.tellAll();
       this.external.clear();
+      this.expectations?.external.clear();
     }
   }
 

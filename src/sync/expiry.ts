@@ -5,9 +5,9 @@
  * Described in: doc/sync/machines.md, "ALARM".
  */
 import { type Arena, NULL_REF } from "../cache/arena.ts";
-import type { FlowCache } from "../cache/flow-cache.ts";
 import { QueueId, RecordQueue } from "../cache/queue.ts";
 import { H, Meta } from "../cache/record.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
 
 /** Entries that leave in one turn. */
 const TURN_ENTRIES = 4096;
@@ -40,7 +40,7 @@ export class Expiry {
   }
 
   /** Remove from the cache what is over at `now` seconds. False: more is. */
-  expire(cache: FlowCache, now: number): boolean {
+  expire(cache: RecordCache, now: number): boolean {
     for (let i = 0; i < TURN_ENTRIES; i++) {
       const ref = this.#queue.head;
       // Seconds are cut off: never too early, so up to a second late.
@@ -52,7 +52,7 @@ export class Expiry {
   }
 
   /** Seconds that an entry has left at `now` seconds. */
-  left(cache: FlowCache, ref: number, now: number): number {
+  left(cache: RecordCache, ref: number, now: number): number {
     return Math.max(0, this.#timeout - (now - cache.updated(ref)));
   }
 

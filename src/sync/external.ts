@@ -1,15 +1,15 @@
 /** The external side: what a peer's messages do, to the cache or straight to the kernel. */
 import { NULL_REF } from "../cache/arena.ts";
-import type { FlowCache } from "../cache/flow-cache.ts";
-import type { FlowRegister } from "../flow/register.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
+import type { FlowRegister, Register } from "../flow/register.ts";
 import type { Expiry } from "./expiry.ts";
 import type { Injector } from "./inject.ts";
 import { MessageType } from "./message.ts";
 
 /** One contract, two ways to meet it (`DisableExternalCache`). */
-export interface ExternalSide {
-  /** CT_NEW, CT_UPD or CT_DEL arrived. `now` in seconds. */
-  apply(type: number, flow: FlowRegister, now: number): void;
+export interface ExternalSide<R extends Register = FlowRegister> {
+  /** CT_NEW, CT_UPD or CT_DEL arrived, or the message of an expectation with the same meaning. `now` in seconds. */
+  apply(type: number, entry: R, now: number): void;
   /** The datagram is through. */
   flush(): void;
   /** Take out what is too old at `now` seconds. False: there is more of it. */
@@ -18,20 +18,24 @@ export interface ExternalSide {
   clear(): void;
 }
 
-export class CachedExternal implements ExternalSide {
-  readonly cache: FlowCache;
+export class CachedExternal<
+  R extends Register = FlowRegister,
+  C extends RecordCache<R> = RecordCache<R>,
+> implements ExternalSide<R>
+{
+  readonly cache: C;
   /** Where entries do not stay for ever. */
   readonly expiry: Expiry | undefined;
 
-  constructor(cache: FlowCache, expiry?: Expiry) {
+  constructor(cache: C, expiry?: Expiry) {
     this.cache = cache;
     this.expiry = expiry;
   }
 
-  apply(type: number, flow: FlowRegister, now: number): void {
-    const ref = this.cache.find(flow);
+  apply(type: number, entry: R, now: number): void {
+    const ref = this.cache.find(entry);
     if (type === MessageType.CT_UPD && ref !== NULL_REF) {
-      const moved = this.cache.update(ref, flow, now);
+      const moved = this.cache.update(ref, entry, now);
       this.expiry?.confirm(moved);
       return;
     }
@@ -40,7 +44,7 @@ export class CachedExternal implements ExternalSide {
       this.cache.remove(ref);
     }
     if (type === MessageType.CT_DEL) return;
-    const added = this.cache.add(flow, now);
+    const added = this.cache.add(entry, now);
     if (added !== NULL_REF) this.expiry?.confirm(added);
   }
 

@@ -25,8 +25,8 @@ export interface InjectCounters {
   destroyFailed: number;
 }
 
-export class Injector {
-  readonly counters: InjectCounters = {
+export function newInjectCounters(): InjectCounters {
+  return {
     created: 0,
     createFailed: 0,
     updated: 0,
@@ -34,6 +34,10 @@ export class Injector {
     destroyed: 0,
     destroyFailed: 0,
   };
+}
+
+export class Injector {
+  readonly counters: InjectCounters = newInjectCounters();
   readonly #requests: KernelRequests;
   readonly #journal: Journal;
   readonly #flowLine: (flow: FlowRegister) => string;

@@ -6,9 +6,10 @@
 import { NULL_REF } from "../cache/arena.ts";
 import type { FlowCache } from "../cache/flow-cache.ts";
 import { State } from "../cache/record.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
 import type { Mirror } from "../cache/resync.ts";
 import { Traffic } from "../cache/traffic.ts";
-import type { FlowRegister } from "../flow/register.ts";
+import type { FlowRegister, Register } from "../flow/register.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** Who caused an event: `silent` is our own commit or flush, which the peer is not told about. */
@@ -25,32 +26,74 @@ export interface InternalSide {
   clear(): void;
 }
 
-export class CachedInternal implements InternalSide, Mirror {
-  readonly traffic = new Traffic();
-  readonly cache: FlowCache;
-  readonly #protocol: Protocol;
+/** What kernel events do to a cache of flows or of expectations. */
+export class CachedSide<R extends Register, C extends RecordCache<R> = RecordCache<R>> {
+  readonly cache: C;
+  protected readonly protocol: Protocol;
 
-  constructor(cache: FlowCache, protocol: Protocol) {
+  constructor(cache: C, protocol: Protocol) {
     this.cache = cache;
-    this.#protocol = protocol;
+    this.protocol = protocol;
   }
 
-  /** A flow is new: it replaces whatever had its identity. */
-  created(flow: FlowRegister, origin: Origin, now: number): void {
-    const old = this.cache.find(flow);
+  /** An entry is new: it replaces whatever had its identity. */
+  created(entry: R, origin: Origin, now: number): void {
+    const old = this.cache.find(entry);
     if (old !== NULL_REF) this.#forget(old);
-    const ref = this.cache.add(flow, now);
+    const ref = this.cache.add(entry, now);
     if (ref !== NULL_REF) this.#tell(ref, origin);
   }
 
-  /** A flow changed; one we did not know is added. */
-  updated(flow: FlowRegister, origin: Origin, now: number): void {
-    const ref = this.cache.find(flow);
+  /** An entry changed; one we did not know is added. */
+  updated(entry: R, origin: Origin, now: number): void {
+    const ref = this.cache.find(entry);
     if (ref === NULL_REF || this.cache.state(ref) === State.dead) {
-      this.created(flow, origin, now);
+      this.created(entry, origin, now);
       return;
     }
-    this.#tell(this.cache.update(ref, flow, now), origin);
+    this.#tell(this.cache.update(ref, entry, now), origin);
+  }
+
+  /** An entry ended: it stays, dead, until the peer has acknowledged its end. */
+  destroyed(entry: R, origin: Origin): void {
+    const ref = this.cache.find(entry);
+    if (ref === NULL_REF || this.cache.state(ref) === State.dead) return;
+    this.ended(entry);
+    if (origin === "silent") this.#forget(ref);
+    else this.vanished(ref);
+  }
+
+  /** The kernel does not have this entry any more. */
+  vanished(ref: number): void {
+    this.cache.kill(ref);
+    this.protocol.enqueue(ref);
+  }
+
+  /** An entry that we knew ended, and this is what the kernel says of its end. */
+  protected ended(_entry: R): void {}
+
+  #tell(ref: number, origin: Origin): void {
+    if (origin === "elsewhere") this.protocol.enqueue(ref);
+    else this.protocol.keep(ref);
+  }
+
+  #forget(ref: number): void {
+    this.protocol.dequeue(ref);
+    this.cache.remove(ref);
+  }
+}
+
+export class CachedInternal
+  extends CachedSide<FlowRegister, FlowCache>
+  implements InternalSide, Mirror
+{
+  readonly traffic = new Traffic();
+  readonly #onClear: () => void;
+
+  /** `onClear`: whoever has records in the cache's arena forgets them with the flows. */
+  constructor(cache: FlowCache, protocol: Protocol, onClear = () => {}) {
+    super(cache, protocol);
+    this.#onClear = onClear;
   }
 
   /** A table that was read anew has this flow: the peer is told, whatever it knows. */
@@ -58,36 +101,14 @@ export class CachedInternal implements InternalSide, Mirror {
     this.updated(flow, "elsewhere", now);
   }
 
-  /** A flow ended: the entry stays, dead, until the peer has acknowledged its end. */
-  destroyed(flow: FlowRegister, origin: Origin): void {
-    const ref = this.cache.find(flow);
-    if (ref === NULL_REF || this.cache.state(ref) === State.dead) return;
-    this.traffic.add(flow);
-    if (origin === "silent") {
-      this.#forget(ref);
-      return;
-    }
-    this.cache.kill(ref);
-    this.#protocol.enqueue(ref);
-  }
-
-  /** The kernel does not have this entry any more. */
-  vanished(ref: number): void {
-    this.cache.kill(ref);
-    this.#protocol.enqueue(ref);
-  }
-
   clear(): void {
-    this.#protocol.surviveClear(() => this.cache.clear());
+    this.protocol.surviveClear(() => {
+      this.cache.clear();
+      this.#onClear();
+    });
   }
 
-  #tell(ref: number, origin: Origin): void {
-    if (origin === "elsewhere") this.#protocol.enqueue(ref);
-    else this.#protocol.keep(ref);
-  }
-
-  #forget(ref: number): void {
-    this.#protocol.dequeue(ref);
-    this.cache.remove(ref);
+  protected override ended(flow: FlowRegister): void {
+    this.traffic.add(flow);
   }
 }

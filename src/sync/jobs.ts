@@ -1,6 +1,7 @@
 /** Long work in bounded steps: the bulk send, and catching up with the table after a large commit. */
 import { NULL_REF } from "../cache/arena.ts";
 import type { FlowCache } from "../cache/flow-cache.ts";
+import type { RecordCache } from "../cache/record-cache.ts";
 import type { FlowFilter } from "../flow/filter.ts";
 import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister } from "../flow/register.ts";
@@ -14,17 +15,19 @@ import type { Protocol } from "./protocol.ts";
 const STEP_ENTRIES = 4096;
 
 /**
- * Every flow of the internal cache joins the transmit queue, dead ones included. However often that is
- * asked for meanwhile, it is done once more.
+ * Every entry of the internal caches joins the transmit queue, one cache after the other, dead entries
+ * included. However often that is asked for meanwhile, it is done once more.
  */
 export class SendAll implements Job {
-  readonly #cache: FlowCache;
+  readonly #caches: readonly RecordCache[];
   readonly #protocol: Protocol;
+  /** Where the scan is; -1: there is none. */
   #bucket = -1;
+  #current = 0;
   #isAskedAgain = false;
 
-  constructor(cache: FlowCache, protocol: Protocol) {
-    this.#cache = cache;
+  constructor(caches: readonly RecordCache[], protocol: Protocol) {
+    this.#caches = caches;
     this.#protocol = protocol;
   }
 
@@ -33,14 +36,22 @@ export class SendAll implements Job {
     this.#isAskedAgain = this.#bucket >= 0;
     if (this.#isAskedAgain) return false;
     this.#bucket = 0;
-    this.#cache.beginScan();
+    this.#current = 0;
+    for (const cache of this.#caches) cache.beginScan();
     return true;
   }
 
   step(): boolean {
-    this.#bucket = this.#cache.scan(this.#bucket, STEP_ENTRIES, this.#visit);
+    const cache = this.#caches[this.#current];
+    if (cache === undefined) return false;
+    this.#bucket = cache.scan(this.#bucket, STEP_ENTRIES, this.#visit);
     if (this.#bucket >= 0) return true;
-    this.#cache.endScan();
+    cache.endScan();
+    this.#current += 1;
+    if (this.#current < this.#caches.length) {
+      this.#bucket = 0;
+      return true;
+    }
     return this.#isAskedAgain && this.start();
   }
 

@@ -4,6 +4,8 @@
  * Every byte here is hostile. What cannot be is counted and skipped, as doc/sync/wire.md, "What is
  * refused" lists it; nothing throws.
  */
+import { ExpectationRegister } from "../flow/expectation.ts";
+import { decodeWireExpectation } from "../flow/expectation-wire.ts";
 import { FlowRegister } from "../flow/register.ts";
 import { decodeWireFlow } from "../flow/wire-table.ts";
 import { swap32 } from "../kit/bytes.ts";
@@ -30,16 +32,23 @@ export class Receiver {
   readonly counters = newWireCounters();
   readonly #protocol: Protocol;
   readonly #external: ExternalSide;
+  readonly #expectations: ExternalSide<ExpectationRegister> | undefined;
   readonly #flow = new FlowRegister();
+  readonly #expectation = new ExpectationRegister();
   /** A message that does not start at a multiple of four is copied here; with room behind for its padding. */
   readonly #aligned = new Int32Array(DATAGRAM_MAX_BYTES / 4 + 4);
   readonly #alignedBytes = new Uint8Array(this.#aligned.buffer);
   /** A message of the datagram at hand was accepted. */
   #accepted = false;
 
-  constructor(protocol: Protocol, external: ExternalSide) {
+  constructor(
+    protocol: Protocol,
+    external: ExternalSide,
+    expectations?: ExternalSide<ExpectationRegister>,
+  ) {
     this.#protocol = protocol;
     this.#external = external;
+    this.#expectations = expectations;
   }
 
   /**
@@ -124,13 +133,31 @@ export class Receiver {
       refuse(this.counters, "type");
       return;
     }
-    // Expectations are valid messages of a peer that replicates them; without `ExpectationSync` they
-    // have no place to go.
-    if (type > MessageType.CT_DEL) return;
+    if (type > MessageType.CT_DEL) {
+      this.#expectationPayload(words, at, type, length, now);
+      return;
+    }
     if (!decodeWireFlow(this.#flow, words, at, length)) {
       refuse(this.counters, "payload");
       return;
     }
     this.#external.apply(type, this.#flow, now);
+  }
+
+  /** Of a peer that replicates expectations. Without `ExpectationSync` here they have no place to go. */
+  #expectationPayload(
+    words: Int32Array,
+    at: number,
+    type: number,
+    length: number,
+    now: number,
+  ): void {
+    if (this.#expectations === undefined) return;
+    if (!decodeWireExpectation(this.#expectation, words, at, length)) {
+      refuse(this.counters, "payload");
+      return;
+    }
+    // EXP_NEW, EXP_UPD and EXP_DEL mean what the messages of flows mean.
+    this.#expectations.apply(type - MessageType.EXP_NEW, this.#expectation, now);
   }
 }

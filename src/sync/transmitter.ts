@@ -68,7 +68,7 @@ export class Transmitter {
     if (to < 0) return NULL_REF;
     this.queue.remove(ref);
     const flags = (isControl ? page[at + C.flags]! : 0) | greeting;
-    const type = isControl ? MessageType.CTL : meta & Meta.stateMask;
+    const type = isControl ? MessageType.CTL : dataType(meta);
     const sequence = this.#nextSequence();
     const out = this.#outbox.words;
     out[to] = headerWord(type, flags, bytes);
@@ -170,4 +170,10 @@ export class Transmitter {
     this.#sequence = (sequence + 1) | 0;
     return sequence;
   }
+}
+
+/** New, changed or dead, of a flow or of an expectation. */
+function dataType(meta: number): number {
+  const first = (meta & Meta.expectation) === 0 ? MessageType.CT_NEW : MessageType.EXP_NEW;
+  return first + (meta & Meta.stateMask);
 }

@@ -3,26 +3,39 @@
  *
  * Where something is missing the tests are skipped with the reason in their title; in CI they fail with it.
  */
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type DaemonKind, findDaemon } from "../../lab/conntrackd.ts";
-import { findProgram } from "../../lab/netns.ts";
+import { type DaemonKind, findDaemon, projectRoot } from "../../lab/conntrackd.ts";
+import { findProgram, isExecutable } from "../../lab/netns.ts";
 import { isPrivileged } from "../../lab/privileges.ts";
 
-/** What keeps tests with these daemons from running here; undefined when nothing does. */
-export function obstacle(kinds: readonly DaemonKind[]): string | undefined {
+/** What keeps tests with these daemons and programs from running here; undefined when nothing does. */
+export function obstacle(
+  kinds: readonly DaemonKind[],
+  tools: readonly string[] = [],
+): string | undefined {
   if (!isPrivileged()) return "needs root";
-  const tool = ["ip", "nft", "nsenter", "conntrack"].find(
-    (name) => findProgram(name) === undefined,
-  );
-  if (tool !== undefined) return `${tool} is not installed`;
+  for (const name of ["ip", "nft", "nsenter", "conntrack", ...tools]) {
+    const isOurs = name.startsWith("bin/");
+    if (isOurs && !isExecutable(join(projectRoot, name))) return `${name} is not built`;
+    if (!isOurs && findProgram(name) === undefined) return `${name} is not installed`;
+  }
   const missing = kinds.find((kind) => findDaemon(kind) === undefined);
   if (missing === undefined) return undefined;
   return missing === "ours" ? "bin/conntrackd is not built" : "the reference is not installed";
 }
 
-/** `describe` for tests with these daemons. The body must do nothing outside of hooks and tests. */
-export function describeOnKernel(title: string, kinds: readonly DaemonKind[], body: () => void) {
-  const reason = obstacle(kinds);
+/**
+ * `describe` for tests with these daemons and more programs: those of the system by name, ours as `bin/name`. The body must do
+ * nothing outside of hooks and tests.
+ */
+export function describeOnKernel(
+  title: string,
+  kinds: readonly DaemonKind[],
+  body: () => void,
+  tools: readonly string[] = [],
+) {
+  const reason = obstacle(kinds, tools);
   const { CI } = process.env;
   if (reason === undefined) {
     describe(title, body);
