@@ -4,12 +4,22 @@ import {
   ALL_TUPLES,
   EXPECTATION_FN_MAX_BYTES,
   EXPECTATION_HELPER_MAX_BYTES,
+  EXPECTED_TUPLE,
   ExpectationRegister,
   HasX,
   IDENTITY_TUPLES,
+  MASK_TUPLE,
+  MASTER_FLOW_TUPLE,
   X,
 } from "../../src/flow/expectation.ts";
-import { AF_INET, AF_INET6, hasPorts } from "../../src/flow/register.ts";
+import { encodeKernelExpectation } from "../../src/flow/expectation-kernel.ts";
+import { AF_INET, AF_INET6, type FlowRegister, hasPorts, W } from "../../src/flow/register.ts";
+import {
+  IPCTNL_MSG_EXP_DELETE,
+  IPCTNL_MSG_EXP_NEW,
+  MessageWriter,
+  NLM_F_CREATE,
+} from "../../src/netlink/message.ts";
 
 /** Which fields a generated expectation has, and a stream of words to fill them from. */
 export interface ExpectationSeed {
@@ -120,4 +130,48 @@ export function describeExpectation(r: ExpectationRegister): Record<string, unkn
 
 function nameOf(r: ExpectationRegister, word: number, length: number): string {
   return new TextDecoder().decode(r.bytes.subarray(word * 4, word * 4 + length));
+}
+
+/** An expectation of this master: a connection to `port`, back from its target, as an FTP helper announces it. */
+export function plainExpectation(
+  master: FlowRegister,
+  port: number,
+  helper: string | undefined = "ftp",
+): ExpectationRegister {
+  const r = new ExpectationRegister();
+  const { words } = r;
+  const from = master.words;
+  for (const tuple of IDENTITY_TUPLES) {
+    words[tuple.family] = from[W.family]!;
+    words[tuple.protocol] = from[W.protocol]!;
+    for (let i = 0; i < 4; i++) {
+      words[tuple.src + i] = tuple === MASK_TUPLE ? 0xffffffff : from[W.origSrc + i]!;
+      words[tuple.dst + i] = tuple === MASK_TUPLE ? 0xffffffff : from[W.origDst + i]!;
+    }
+    words[X.has]! |= tuple.has | tuple.hasL4;
+  }
+  words[MASTER_FLOW_TUPLE.l4Src] = from[W.origL4Src]!;
+  words[MASTER_FLOW_TUPLE.l4Dst] = from[W.origL4Dst]!;
+  words[EXPECTED_TUPLE.l4Dst] = port;
+  words[MASK_TUPLE.l4Dst] = 0xffff;
+  words[X.timeout] = 300;
+  words[X.has]! |= HasX.timeout | HasX.flags | HasX.class;
+  if (helper !== undefined) setName(r, "helper", helper);
+  return r;
+}
+
+/** The kernel's announcement; `by` is the port id of whoever caused it. */
+export function expectationEvent(
+  kind: "new" | "destroy",
+  expectation: ExpectationRegister,
+  by = 0,
+): Uint8Array {
+  const w = new MessageWriter(1024);
+  const type = kind === "new" ? IPCTNL_MSG_EXP_NEW : IPCTNL_MSG_EXP_DELETE;
+  w.begin(type, kind === "new" ? NLM_F_CREATE : 0, 0, expectation.words[EXPECTED_TUPLE.family]!);
+  encodeKernelExpectation(w, expectation);
+  w.end();
+  const bytes = w.bytes.slice(0, w.length);
+  new DataView(bytes.buffer).setUint32(12, by, true);
+  return bytes;
 }
