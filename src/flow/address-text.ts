@@ -4,6 +4,7 @@
  * It only prints; reading addresses belongs to the configuration. IPv6 text follows RFC 5952, with
  * the one habit of the C library: an IPv4-mapped or IPv4-compatible address ends in dotted form.
  */
+import type { LineWriter } from "../kit/line-writer.ts";
 import { AF_INET, AF_INET6 } from "./register.ts";
 
 const GROUPS = 8;
@@ -12,7 +13,13 @@ const GROUPS = 8;
 const DOTTED: readonly string[] = Array.from({ length: 256 }, (_, octet) => `${octet}.`);
 const PLAIN: readonly string[] = Array.from({ length: 256 }, (_, octet) => `${octet}`);
 
-/** The address of `family` at byte `at`; empty for any other family. */
+/** The address of `family` at byte `at`; nothing for any other family. */
+export function writeAddress(w: LineWriter, family: number, bytes: Uint8Array, at: number): void {
+  if (family === AF_INET) w.dotted(bytes, at);
+  else if (family === AF_INET6) w.text(ipv6Text(bytes, at));
+}
+
+/** The same as a string. */
 export function addressText(family: number, bytes: Uint8Array, at: number): string {
   if (family === AF_INET) return ipv4Text(bytes, at);
   return family === AF_INET6 ? ipv6Text(bytes, at) : "";

@@ -15,10 +15,10 @@ import {
   MASTER_FLOW_TUPLE,
   X,
 } from "./expectation.ts";
-import { printableText, protocolName } from "./flow-words.ts";
+import { familyName, printableText, protocolName } from "./flow-words.ts";
 import type { TupleWords } from "./register.ts";
 import { layer4Text } from "./text.ts";
-import { element, familyName, layer4Xml, stringOf } from "./xml.ts";
+import { element, layer4Xml, stringOf } from "./xml.ts";
 
 export interface ExpectationTextOptions {
   /** Print the timeout where the expectation has one. Dumps of a cache do not. */

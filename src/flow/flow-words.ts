@@ -2,13 +2,18 @@
  * The words that the text and the XML of a flow share: protocol and state names, counters, strings
  * that a stranger chose, and the age of a flow.
  */
+import type { LineWriter } from "../kit/line-writer.ts";
+import type { LabelMap } from "./label-map.ts";
 import {
+  AF_INET,
+  AF_INET6,
   type FlowRegister,
   Has0,
   Has1,
   IPPROTO_DCCP,
   IPPROTO_SCTP,
   IPPROTO_TCP,
+  LABEL_MAX_WORDS,
   type Register,
   W,
 } from "./register.ts";
@@ -63,30 +68,65 @@ export function stateName(names: readonly string[], state: number): string {
   return names[state] ?? "NONE";
 }
 
+export function familyName(family: number): string {
+  if (family === AF_INET) return "ipv4";
+  return family === AF_INET6 ? "ipv6" : "unknown";
+}
+
 /** A 64-bit value in decimal, exact over its whole range. */
+export function writeDecimal64(w: LineWriter, words: Uint32Array, low: number): void {
+  const high = words[low + 1]!;
+  if (high === 0) w.decimal(words[low]!);
+  else w.text(decimal64(words, low));
+}
+
+/** The same as a string. */
 export function decimal64(words: Uint32Array, low: number): string {
   const high = words[low + 1]!;
-  if (high === 0) return `${words[low]!}`;
   if (high < MAX_EXACT_HIGH) return `${high * 0x100000000 + words[low]!}`;
   return `${bigint64(words, low)}`;
 }
 
+/** Nanoseconds as whole seconds. */
+export function wholeSeconds(words: Uint32Array, low: number): number {
+  return Number(bigint64(words, low) / NANOSECONDS);
+}
+
 /**
- * Whole seconds from the start of a flow to its stop, or to `now` (milliseconds since the Unix
- * epoch) while it lives. Never negative: clocks are set back.
+ * Whole seconds from the second of a flow's start to that of its stop, or to that of `now`
+ * (milliseconds since the Unix epoch) while it lives. Never negative: clocks are set back.
  */
-export function deltaSeconds(register: FlowRegister, now: number): bigint {
-  const start = bigint64(register.words, W.startLow);
-  const stop = register.has1(Has1.stop)
-    ? bigint64(register.words, W.stopLow)
-    : BigInt(Math.floor(now)) * 1_000_000n;
-  return stop > start ? (stop - start) / NANOSECONDS : 0n;
+export function writeAge(w: LineWriter, register: FlowRegister, now: number): void {
+  const { words } = register;
+  const stop = register.has1(Has1.stop) ? wholeSeconds(words, W.stopLow) : Math.floor(now / 1000);
+  w.text(`${Math.max(0, stop - wholeSeconds(words, W.startLow))}`);
+}
+
+/** XML counts the whole seconds between start and stop instead. */
+export function writeExactAge(w: LineWriter, register: FlowRegister, now: number): void {
+  const { words } = register;
+  if (register.has1(Has1.stop)) {
+    const age = bigint64(words, W.stopLow) - bigint64(words, W.startLow);
+    w.text(`${age > 0n ? age / NANOSECONDS : 0n}`);
+  } else {
+    writeAge(w, register, now);
+  }
 }
 
 /**
  * A string of the register. A helper name may come from a peer: whatever is not printable ASCII
  * becomes `?`, so that nobody writes a second line or a terminal sequence into our output.
  */
+export function writePrintable(
+  w: LineWriter,
+  register: Register,
+  word: number,
+  length: number,
+): void {
+  w.text(printableText(register, word, length));
+}
+
+/** The same as a string. */
 export function printableText(register: Register, word: number, length: number): string {
   let text = "";
   for (let i = 0; i < length; i++) {
@@ -94,6 +134,18 @@ export function printableText(register: Register, word: number, length: number):
     text += byte >= 0x20 && byte <= 0x7e ? String.fromCharCode(byte) : "?";
   }
   return text;
+}
+
+/** The names of the labels that are set, by bit; those without a name are left out. */
+export function labelNames(words: Uint32Array, names: LabelMap): string[] {
+  const found: string[] = [];
+  const count = Math.min(words[W.labelWords]!, LABEL_MAX_WORDS) * 32;
+  for (let bit = 0; bit < count; bit++) {
+    if ((words[W.labels + (bit >> 5)]! & (1 << (bit & 31))) === 0) continue;
+    const name = names.name(bit);
+    if (name !== undefined) found.push(name);
+  }
+  return found;
 }
 
 function bigint64(words: Uint32Array, low: number): bigint {

@@ -111,10 +111,10 @@ describe("flow text", () => {
     r.bytes.set(new TextEncoder().encode("f<p\n"), W.helper * 4);
     set(r, Has0.helper, W.helperLength, 4);
     expect(flowText(r, options)).toBe(
-      `udp      17 ${ADDRESSES} sport=5 dport=6 zone-orig=5 ${MIRROR} sport=6 dport=5 zone-reply=6 zone=7 delta-time=5 helper=f<p?`,
+      `udp      17 ${ADDRESSES} sport=5 dport=6 zone-orig=5 ${MIRROR} sport=6 dport=5 zone-reply=6 zone=7 delta-time=6 helper=f<p?`,
     );
     expect(flowXml(r, options)).toMatch(
-      /<deltatime>5<\/deltatime><\/meta><helper>f&lt;p\?<\/helper><\/flow>$/,
+      /<deltatime>6<\/deltatime><\/meta><helper>f&lt;p\?<\/helper><\/flow>$/,
     );
   });
 });

@@ -1,25 +1,27 @@
 /**
- * A flow as one XML element on one line: `conntrackd -i -x`.
+ * A flow as one XML element on one line: `conntrackd -i -x`, `conntrack -o xml`.
  *
- * No declaration, no root, no newline. Three habits of the reference are kept because programs read
+ * No declaration, no root, no newline. Some habits of the reference are kept because programs read
  * them: the layer 4 of ICMP is empty, the state of every protocol is named by the TCP table, and a
  * flow without a reply tuple has an empty reply.
  *
  * Described in: doc/flow.md, "XML".
  */
-import { addressText } from "./address-text.ts";
+import { LineWriter } from "../kit/line-writer.ts";
+import { writeAddress } from "./address-text.ts";
 import {
   decimal64,
-  deltaSeconds,
+  familyName,
+  labelNames,
   printableText,
   protocolName,
   protocolState,
   stateName,
   TCP_STATES,
+  writeDecimal64,
+  writeExactAge,
 } from "./flow-words.ts";
 import {
-  AF_INET,
-  AF_INET6,
   type FlowRegister,
   Has0,
   Has1,
@@ -30,6 +32,13 @@ import {
   W,
 } from "./register.ts";
 import type { FlowTextOptions } from "./text.ts";
+
+export interface FlowXmlOptions extends FlowTextOptions {
+  /** What happened to the flow: `new`, `update`, `destroy`. */
+  readonly event?: string | undefined;
+  /** The moment of the event, in local time. */
+  readonly when?: Date | undefined;
+}
 
 /** Where one direction lies in the register. */
 interface Direction {
@@ -77,72 +86,150 @@ const REPLY: Direction = {
 const EMPTY_TUPLE =
   '<layer3 protonum="0" protoname="unknown"><src></src><dst></dst></layer3><layer4 protonum="0" protoname="unknown"></layer4>';
 
-export function flowXml(register: FlowRegister, options: FlowTextOptions): string {
-  const helper = register.has0(Has0.helper)
-    ? element("helper", stringOf(register, W.helper, W.helperLength))
-    : "";
-  return `<flow>${directionXml(register, ORIGINAL)}${directionXml(register, REPLY)}${independentXml(register, options)}${helper}</flow>`;
+export function flowXml(register: FlowRegister, options: FlowXmlOptions): string {
+  const w = new LineWriter(2048);
+  writeFlowXml(w, register, options);
+  return w.string();
 }
 
-function directionXml(register: FlowRegister, at: Direction): string {
+export function writeFlowXml(w: LineWriter, register: FlowRegister, options: FlowXmlOptions): void {
+  w.text(options.event === undefined ? "<flow>" : `<flow type="${options.event}">`);
+  writeDirection(w, register, ORIGINAL);
+  writeDirection(w, register, REPLY);
+  writeIndependent(w, register, options);
+  if (options.when !== undefined) w.text(whenXml(options.when));
+  if (register.has0(Has0.helper)) text(w, "helper", stringOf(register, W.helper, W.helperLength));
+  w.text("</flow>");
+}
+
+function writeDirection(w: LineWriter, register: FlowRegister, at: Direction): void {
   const words = register.words;
-  let text = `<meta direction="${at.name}">${register.has0(at.has) ? tupleXml(register, at) : EMPTY_TUPLE}`;
-  if (register.has0(at.hasZone)) text += element("zone", words[at.zone]!);
-  if (register.has1(at.hasCounters)) {
-    text += `<counters>${element("packets", decimal64(words, at.packets))}${element("bytes", decimal64(words, at.bytes))}</counters>`;
+  w.text(at === ORIGINAL ? '<meta direction="original">' : '<meta direction="reply">');
+  if (register.has0(at.has)) writeTuple(w, register, at);
+  else w.text(EMPTY_TUPLE);
+  if (register.has0(at.hasZone)) number(w, "zone", words[at.zone]!);
+  // The counters of the original direction decide for both.
+  if (register.has1(Has1.countersOrig)) {
+    const known = register.has1(at.hasCounters);
+    w.text("<counters><packets>");
+    if (known) writeDecimal64(w, words, at.packets);
+    else w.text("0");
+    w.text("</packets><bytes>");
+    if (known) writeDecimal64(w, words, at.bytes);
+    else w.text("0");
+    w.text("</bytes></counters>");
   }
-  return `${text}</meta>`;
+  w.text("</meta>");
 }
 
-function tupleXml(register: FlowRegister, at: Direction): string {
+function writeTuple(w: LineWriter, register: FlowRegister, at: Direction): void {
   const { words, bytes } = register;
   const family = words[W.family]!;
   const protocol = words[W.protocol]!;
-  const addresses =
-    element("src", addressText(family, bytes, at.src * 4)) +
-    element("dst", addressText(family, bytes, at.dst * 4));
-  return (
-    `<layer3 protonum="${family}" protoname="${familyName(family)}">${addresses}</layer3>` +
-    `<layer4 protonum="${protocol}" protoname="${protocolName(protocol)}">${layer4Xml(protocol, words[at.l4Src]!, words[at.l4Dst]!)}</layer4>`
-  );
+  w.text('<layer3 protonum="');
+  w.decimal(family);
+  w.text('" protoname="');
+  w.text(familyName(family));
+  w.text('"><src>');
+  writeAddress(w, family, bytes, at.src * 4);
+  w.text("</src><dst>");
+  writeAddress(w, family, bytes, at.dst * 4);
+  w.text('</dst></layer3><layer4 protonum="');
+  w.decimal(protocol);
+  w.text('" protoname="');
+  w.text(protocolName(protocol));
+  w.text('">');
+  writeLayer4(w, protocol, words[at.l4Src]!, words[at.l4Dst]!);
+  w.text("</layer4>");
 }
 
+/** The l4 part of a tuple; nothing for a protocol that has none, and for ICMP. */
 export function layer4Xml(protocol: number, from: number, to: number): string {
-  if (protocol === IPPROTO_GRE) {
-    return element("srckey", `0x${from.toString(16)}`) + element("dstkey", `0x${to.toString(16)}`);
-  }
-  return hasPorts(protocol) ? element("sport", from) + element("dport", to) : "";
+  const w = new LineWriter(64);
+  writeLayer4(w, protocol, from, to);
+  return w.string();
 }
 
-function independentXml(register: FlowRegister, options: FlowTextOptions): string {
+function writeLayer4(w: LineWriter, protocol: number, from: number, to: number): void {
+  if (protocol === IPPROTO_GRE) {
+    text(w, "srckey", `0x${from.toString(16)}`);
+    text(w, "dstkey", `0x${to.toString(16)}`);
+  } else if (hasPorts(protocol)) {
+    number(w, "sport", from);
+    number(w, "dport", to);
+  }
+}
+
+function writeIndependent(w: LineWriter, register: FlowRegister, options: FlowXmlOptions): void {
   const words = register.words;
   const state = protocolState(words);
-  let text = "";
-  if (state !== -1) text += element("state", stateName(TCP_STATES, state));
+  w.text('<meta direction="independent">');
+  if (state !== -1) text(w, "state", stateName(TCP_STATES, state));
   if (options.timeout === true && register.has0(Has0.timeout)) {
-    text += element("timeout", words[W.timeout]!);
+    number(w, "timeout", words[W.timeout]!);
   }
-  if (register.has0(Has0.mark)) text += element("mark", words[W.mark]!);
-  if (register.has1(Has1.secmark)) text += element("secmark", words[W.secmark]!);
+  if (register.has0(Has0.mark)) number(w, "mark", words[W.mark]!);
+  if (options.labels !== undefined && register.has0(Has0.labels)) {
+    const names = labelNames(words, options.labels).map((name) => `<label>${name}</label>`);
+    text(w, "labels", names.join(""));
+  }
+  if (register.has1(Has1.secmark)) number(w, "secmark", words[W.secmark]!);
   if (register.has1(Has1.secctx)) {
-    text += element("secctx", stringOf(register, W.secctx, W.secctxLength));
+    text(w, "secctx", stringOf(register, W.secctx, W.secctxLength));
   }
-  if (register.has0(Has0.zone)) text += element("zone", words[W.zone]!);
-  if (register.has1(Has1.use)) text += element("use", words[W.use]!);
-  if (register.has1(Has1.id)) text += element("id", words[W.id]!);
+  if (register.has0(Has0.zone)) number(w, "zone", words[W.zone]!);
+  if (register.has1(Has1.use)) number(w, "use", words[W.use]!);
+  if (register.has1(Has1.id)) number(w, "id", words[W.id]!);
   if (register.has0(Has0.status)) {
     const status = words[W.status]!;
-    if ((status & Status.ASSURED) !== 0) text += "<assured/>";
-    if ((status & Status.SEEN_REPLY) === 0) text += "<unreplied/>";
+    if ((status & Status.ASSURED) !== 0) w.text("<assured/>");
+    if ((status & Status.SEEN_REPLY) === 0) w.text("<unreplied/>");
   }
-  if (register.has1(Has1.start))
-    text += element("deltatime", `${deltaSeconds(register, options.now)}`);
-  return `<meta direction="independent">${text}</meta>`;
+  if (options.times !== undefined) writeTimestamp(w, register);
+  if (register.has1(Has1.start)) {
+    w.text("<deltatime>");
+    writeExactAge(w, register, options.now);
+    w.text("</deltatime>");
+  }
+  w.text("</meta>");
 }
 
-export function familyName(family: number): string {
-  if (family === AF_INET) return "ipv4";
-  return family === AF_INET6 ? "ipv6" : "unknown";
+function writeTimestamp(w: LineWriter, register: FlowRegister): void {
+  if (!register.has1(Has1.start | Has1.stop)) return;
+  w.text("<timestamp>");
+  if (register.has1(Has1.start)) text(w, "start", decimal64(register.words, W.startLow));
+  if (register.has1(Has1.stop)) text(w, "stop", decimal64(register.words, W.stopLow));
+  w.text("</timestamp>");
+}
+
+/** A moment in local time. The day of the week counts from 1, Sunday. */
+export function whenXml(when: Date): string {
+  const two = (value: number) => `${value}`.padStart(2, "0");
+  const time = `<hour>${when.getHours()}</hour><min>${two(when.getMinutes())}</min><sec>${two(when.getSeconds())}</sec>`;
+  const day = `<wday>${when.getDay() + 1}</wday><day>${when.getDate()}</day><month>${when.getMonth() + 1}</month><year>${when.getFullYear()}</year>`;
+  return `<when>${time}${day}</when>`;
+}
+
+function number(w: LineWriter, name: string, value: number): void {
+  w.text("<");
+  w.text(name);
+  w.text(">");
+  w.decimal(value);
+  close(w, name);
+}
+
+function text(w: LineWriter, name: string, value: string): void {
+  w.text("<");
+  w.text(name);
+  w.text(">");
+  w.text(value);
+  close(w, name);
+}
+
+function close(w: LineWriter, name: string): void {
+  w.text("</");
+  w.text(name);
+  w.text(">");
 }
 
 export function element(name: string, value: string | number): string {
