@@ -24,7 +24,12 @@ import {
 /** Upper bound of one request with every attribute, in bytes. */
 export const KERNEL_FLOW_MAX_BYTES = 1536;
 
-export function encodeTuple(w: MessageWriter, r: Register, t: TupleWords): void {
+export function encodeTuple(
+  w: MessageWriter,
+  r: Register,
+  t: TupleWords,
+  protocol = r.words[t.protocol]!,
+): void {
   const { words } = r;
   const v4 = words[t.family] === AF_INET;
   const tuple = w.beginNest(t.type);
@@ -33,7 +38,6 @@ export function encodeTuple(w: MessageWriter, r: Register, t: TupleWords): void 
   w.words(v4 ? 2 : 4, words, t.dst, v4 ? 1 : 4);
   w.endNest(ip);
   const proto = w.beginNest(2);
-  const protocol = words[t.protocol]!;
   w.u8(1, protocol);
   if (isIcmp(protocol)) {
     const base = protocol === IPPROTO_ICMP ? 4 : 7;
@@ -49,13 +53,20 @@ export function encodeTuple(w: MessageWriter, r: Register, t: TupleWords): void 
   w.endNest(tuple);
 }
 
-/** Every attribute of the register, in the order of the reference's requests. */
-export function encodeKernelFlow(w: MessageWriter, r: FlowRegister): void {
+/**
+ * Every attribute of the register, in the order of the reference's requests. The reply may be told to
+ * have a protocol of its own: a command line can say so, and the kernel then refuses it.
+ */
+export function encodeKernelFlow(
+  w: MessageWriter,
+  r: FlowRegister,
+  replyProtocol = r.words[W.protocol]!,
+): void {
   const { words } = r;
   const has0 = words[W.has0]!;
   const has1 = words[W.has1]!;
   encodeTuple(w, r, ORIG_TUPLE);
-  if ((has0 & Has0.reply) !== 0) encodeTuple(w, r, REPLY_TUPLE);
+  if ((has0 & Has0.reply) !== 0) encodeTuple(w, r, REPLY_TUPLE, replyProtocol);
   if ((has0 & Has0.master) !== 0) encodeTuple(w, r, MASTER_TUPLE);
   if ((has0 & Has0.status) !== 0) w.be32(3, words[W.status]!);
   if ((has0 & Has0.timeout) !== 0) w.be32(7, words[W.timeout]!);

@@ -11,6 +11,9 @@ import { KERNEL_FLOW_MAX_BYTES } from "./kernel-encode.ts";
 /** A batch travels when it is this long: the send buffer of a socket holds 208 KiB by default. */
 const BATCH_BYTES = 128 << 10;
 
+/** Who brings a batch to the kernel. */
+export type RequestCarrier = Pick<KernelPort, "transact" | "dispatch">;
+
 /** Sequence numbers of one handle. Batches that may be on their way at the same time share them. */
 export class RequestNumbers {
   #last = 0;
@@ -31,7 +34,7 @@ export class RequestNumbers {
 export class RequestBatch {
   /** Write the next request here, under the number that `next` gives. */
   readonly writer: MessageWriter;
-  readonly #kernel: KernelPort;
+  readonly #kernel: RequestCarrier;
   readonly #handle: KernelHandle;
   readonly #numbers: RequestNumbers;
   readonly #errors: Int32Array;
@@ -40,7 +43,7 @@ export class RequestBatch {
   #sent = 0;
 
   constructor(
-    kernel: KernelPort,
+    kernel: RequestCarrier,
     handle: KernelHandle,
     capacity = BATCH_REQUESTS,
     numbers = new RequestNumbers(),

@@ -32,6 +32,11 @@ export const NFNL_SUBSYS_CTNETLINK_EXP = 2;
 export const IPCTNL_MSG_CT_NEW = 0x0100;
 export const IPCTNL_MSG_CT_GET = 0x0101;
 export const IPCTNL_MSG_CT_DELETE = 0x0102;
+export const IPCTNL_MSG_CT_GET_CTRZERO = 0x0103;
+export const IPCTNL_MSG_CT_GET_STATS_CPU = 0x0104;
+export const IPCTNL_MSG_CT_GET_STATS = 0x0105;
+export const IPCTNL_MSG_CT_GET_DYING = 0x0106;
+export const IPCTNL_MSG_CT_GET_UNCONFIRMED = 0x0107;
 
 /** Message types of the expectation subsystem. */
 export const IPCTNL_MSG_EXP_NEW = 0x0200;
@@ -87,7 +92,7 @@ export class MessageWriter {
   }
 
   /** Start a netfilter request; `end` closes it. */
-  begin(type: number, flags: number, sequence: number, family: number): void {
+  begin(type: number, flags: number, sequence: number, family: number, version = 0): void {
     assert(this.room >= NLMSG_HEADER_BYTES + NFGEN_BYTES, "netlink writer has room for a header");
     const words = this.#words;
     const at = this.#at;
@@ -95,7 +100,7 @@ export class MessageWriter {
     words[at + 1] = type | (flags << 16);
     words[at + 2] = sequence;
     words[at + 3] = 0;
-    words[at + 4] = family & 0xff;
+    words[at + 4] = (family & 0xff) | (version << 8);
     this.#at = at + 5;
   }
 
