@@ -23,6 +23,11 @@ const programs = {
   conntrackd: "src/cli/conntrackd.ts",
   "conntrackd-lint": "src/cli/conntrackd-lint.ts",
 };
+/**
+ * Programs that shall be there at once, because scripts call them in loops: one CommonJS file each, which Node
+ * starts sooner than modules.
+ */
+const quickPrograms = { conntrack: "src/cli/conntrack.ts" };
 /** Programs of the project's own. */
 const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
 
@@ -33,35 +38,48 @@ export async function build({ quiet = false } = {}) {
   const { build: bundle } = await import("esbuild");
   // Made aside and moved into place, so that a program that starts meanwhile finds all of its parts.
   const dist = path.join(root, `dist-${process.pid}`);
-  await bundle({
+  const common = {
     absWorkingDir: root,
+    outdir: dist,
+    bundle: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    platform: "node",
+    target: "node20",
+    logLevel: quiet ? "error" : "warning",
+  };
+  const define = { FLOWKEEPER_VERSION: JSON.stringify(version) };
+  await bundle({
+    ...common,
     entryPoints: Object.fromEntries(
       Object.entries({ ...programs, ...tools }).filter(([, file]) =>
         existsSync(path.join(root, file)),
       ),
     ),
-    outdir: dist,
     outExtension: { ".js": ".mjs" },
-    bundle: true,
     splitting: true,
-    minifySyntax: true,
-    minifyWhitespace: true,
     format: "esm",
-    platform: "node",
-    target: "node20",
-    logLevel: quiet ? "error" : "warning",
-    define: { FLOWKEEPER_VERSION: JSON.stringify(version) },
+    define,
     // Some packages are CommonJS and ask for `require`.
     banner: {
       js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
     },
+  });
+  await bundle({
+    ...common,
+    entryPoints: quickPrograms,
+    outExtension: { ".js": ".cjs" },
+    format: "cjs",
+    define: { ...define, "import.meta.url": "moduleUrl" },
+    banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
   });
   copyFileSync(
     path.join(root, "native/build/Release/flowkeeper.node"),
     path.join(dist, "flowkeeper.node"),
   );
   replaceFolder(dist, path.join(root, "dist"));
-  for (const name of Object.keys(programs)) writeLauncher(name);
+  for (const name of Object.keys(programs)) writeLauncher(name, `${name}.mjs`);
+  for (const name of Object.keys(quickPrograms)) writeLauncher(name, `${name}.cjs`);
 }
 
 function replaceFolder(made, place) {
@@ -72,12 +90,12 @@ function replaceFolder(made, place) {
 }
 
 /** Names Node absolutely: a script that keepalived runs has a bare PATH. */
-function writeLauncher(name) {
+function writeLauncher(name, main) {
   const bin = path.join(root, "bin");
   mkdirSync(bin, { recursive: true });
   const file = path.join(bin, name);
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const bundle = path.join(root, "dist", `${name}.mjs`);
+  const bundle = path.join(root, "dist", main);
   writeFileSync(file, `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(bundle)} "$@"\n`);
   chmodSync(file, 0o755);
 }

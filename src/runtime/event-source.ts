@@ -97,6 +97,24 @@ export class EventSource {
     this.#isListening = true;
   }
 
+  /** Stop listening; what happens meanwhile waits in the socket as far as it has room. */
+  pause(): void {
+    clearTimeout(this.#gathering);
+    clearImmediate(this.#again);
+    this.#pause();
+  }
+
+  /** Take what is there now. Answers whether there may be more. */
+  drain(): boolean {
+    return this.#reader.read(this.#options.onEvent) === this.#reader.slots;
+  }
+
+  /** Ask for a receive buffer of `bytes`, which the kernel doubles; the size obtained. */
+  resize(bytes: number): number {
+    this.#bufferBytes = growReceiveBuffer(this.#socket.fd, bytes).size;
+    return this.#bufferBytes;
+  }
+
   /** Join or leave the group of new flows. */
   hearNew(on: boolean): void {
     const option = on ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP;

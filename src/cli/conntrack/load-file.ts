@@ -1,0 +1,184 @@
+/**
+ * `-R FILE`: the commands of a file, one a line. All lines are read before the first is carried out.
+ *
+ * A file may hold hundreds of thousands of entries: a line that creates one is kept as its request
+ * (creations.ts), and nothing else of it.
+ *
+ * Described in: doc/conntrack.md, "Batch files".
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { errnoText } from "../../../native/index.ts";
+import type { LabelMap } from "../../flow/label-map.ts";
+import { writeErrText } from "../../runtime/standard-output.ts";
+import { LineCutter, splitWords } from "./batch-words.ts";
+import type { Command } from "./command.ts";
+import { Context } from "./context.ts";
+import { Creations } from "./creations.ts";
+import { deleteFlows } from "./delete.ts";
+import { Failure, operationFailure, usageFailure } from "./failure.ts";
+import { flushTable } from "./flush.ts";
+import { needsLabels, readLabelMap, resolveLabels } from "./labels.ts";
+import { checkLegality } from "./legality.ts";
+import { systemProtocol } from "./protocol-database.ts";
+import { CommandReader } from "./reading.ts";
+import { updateFlows } from "./update.ts";
+
+const STDIN = 0;
+const PIECE_BYTES = 1 << 16;
+
+/** What is done in turn: many creations, or one command. */
+type Step =
+  | { readonly kind: "creations"; readonly creations: Creations }
+  | { readonly kind: "command"; readonly command: Command; readonly line: number };
+
+/** A failure in a line of the file: the line is told behind the words of the reference. */
+class LineFailure extends Failure {
+  readonly #place: string;
+
+  constructor({ message, exit }: Failure, file: string, line: number) {
+    super(message, exit);
+    this.#place = `in line ${line} of ${file === "-" ? "standard input" : file}\n`;
+  }
+
+  override get lines(): string {
+    return super.lines + this.#place;
+  }
+}
+
+/** @throws Failure */
+export function loadFile(file: string): number {
+  const batch = new Batch(file);
+  readLines(file, (line, number) => batch.line(line, number));
+  batch.run();
+  return 0;
+}
+
+class Batch {
+  readonly #file: string;
+  readonly #steps: Step[] = [];
+  readonly #reader: CommandReader;
+  #map: LabelMap | undefined;
+  #hasMap = false;
+  #mapFile: string | undefined;
+  /** Only creating, adding, updating, deleting and flushing can be done from a file. */
+  #misfit: Failure | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#reader = new CommandReader({
+      warn: (line) => writeErrText(`${line}\n`, "latin1"),
+      protocolNumber: systemProtocol,
+    });
+  }
+
+  line(text: string, number: number): void {
+    try {
+      const words = splitWords(text, "conntrack");
+      if (words !== undefined) this.#read(words, number);
+    } catch (error) {
+      throw this.#inLine(error, number);
+    }
+  }
+
+  run(): void {
+    if (this.#misfit !== undefined) throw this.#misfit;
+    const context = new Context(this.#map, true);
+    for (const step of this.#steps) {
+      if (step.kind === "creations") {
+        this.#create(step.creations, context);
+        continue;
+      }
+      const { command, line } = step;
+      // What the output looks like is said once for the whole file.
+      command.output = this.#reader.command.output;
+      try {
+        if (command.verb === "flush") flushTable(command, context);
+        else if (command.verb === "delete") deleteFlows(command, context);
+        else updateFlows(command, context);
+      } catch (error) {
+        throw this.#inLine(error, line);
+      }
+    }
+  }
+
+  #read(words: string[], line: number): void {
+    const command = this.#reader.read(words);
+    if (needsLabels(command)) this.#readMap(command);
+    resolveLabels(command, this.#map);
+    checkLegality(command);
+    const isKnown = command.table === "conntrack";
+    const { verb, template } = command;
+    if (isKnown && (verb === "create" || verb === "add")) {
+      this.#creations().add(template, verb === "create", line);
+    } else if (isKnown && (verb === "update" || verb === "delete" || verb === "flush")) {
+      this.#steps.push({ kind: "command", command, line });
+      this.#reader.keepCommand();
+    } else {
+      const refused = usageFailure(`Cannot use command \`${nameOf(command)}' with --load-file`);
+      this.#misfit ??= new LineFailure(refused, this.#file, line);
+    }
+  }
+
+  #readMap({ labelMapFile }: Command): void {
+    this.#mapFile ??= labelMapFile;
+    if (this.#hasMap) return;
+    this.#hasMap = true;
+    this.#map = readLabelMap(this.#mapFile);
+  }
+
+  #creations(): Creations {
+    const last = this.#steps.at(-1);
+    if (last?.kind === "creations") return last.creations;
+    const creations = new Creations();
+    this.#steps.push({ kind: "creations", creations });
+    return creations;
+  }
+
+  #create(creations: Creations, { session }: Context): void {
+    const refused = creations.run(session);
+    if (refused === undefined) return;
+    const operation = refused.isExclusive ? "create" : "add";
+    throw this.#inLine(operationFailure(operation, refused.errno, errnoText), refused.line);
+  }
+
+  #inLine(error: unknown, line: number): unknown {
+    return error instanceof Failure ? new LineFailure(error, this.#file, line) : error;
+  }
+}
+
+/** How the message names a command; two of them by the names of others, as the reference does. */
+function nameOf({ row, table, verb }: Command): string {
+  if (row === undefined) return "unknown";
+  if (table !== "expect") return `-${row.short}`;
+  if (verb === "create" || verb === "count") return "-C expect";
+  return `-${row.short} expect`;
+}
+
+function readLines(file: string, visit: (line: string, number: number) => void): void {
+  let fd: number;
+  try {
+    fd = file === "-" ? STDIN : openSync(file, "r");
+  } catch {
+    throw usageFailure(`Failed to open file ${file} for reading`);
+  }
+  const cutter = new LineCutter(visit);
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  for (let size = readPiece(fd, piece); size > 0; size = readPiece(fd, piece)) {
+    cutter.take(piece.toString("latin1", 0, size));
+  }
+  cutter.end();
+  if (fd !== STDIN) closeSync(fd);
+}
+
+/** 0 at the end; a directory is an empty file. */
+function readPiece(fd: number, piece: Buffer): number {
+  for (;;) {
+    try {
+      return readSync(fd, piece, 0, piece.length, null);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EAGAIN") return 0;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
