@@ -14,6 +14,34 @@ const LOWER_X = 0x78;
  * Whatever follows a blank is passed over. -1 when it is none.
  */
 export function readIpv4(text: string): number {
+  const usual = readUsualIpv4(text);
+  return usual >= 0 ? usual : readLenientIpv4(text);
+}
+
+/** Four decimal parts without leading zeros, as nearly everybody writes them; -1 for anything else. */
+function readUsualIpv4(text: string): number {
+  const { length } = text;
+  if (length > 15) return -1;
+  let address = 0;
+  let part = -1;
+  let dots = 0;
+  for (let at = 0; at < length; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    if (digit === DOT - ZERO) {
+      if (part < 0) return -1;
+      address = (address << 8) | part;
+      part = -1;
+      dots += 1;
+    } else {
+      if (digit < 0 || digit > 9 || part === 0) return -1;
+      part = part < 0 ? digit : part * 10 + digit;
+      if (part > 255) return -1;
+    }
+  }
+  return part < 0 || dots !== 3 ? -1 : ((address << 8) | part) >>> 0;
+}
+
+function readLenientIpv4(text: string): number {
   let address = 0;
   let at = 0;
   for (let part = 0; part < 4; part++) {

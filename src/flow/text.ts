@@ -45,7 +45,7 @@ export interface FlowTextOptions {
   /** Begin with name and number of the address family: `-o extended`. */
   readonly family?: boolean;
   /** Print start and stop, written by this: `-o ktimestamp`. In XML they are nanoseconds. */
-  readonly times?: (time: Date) => string;
+  readonly times?: ((time: Date) => string) | undefined;
   /** Print the kernel's number of the entry. In XML it always is. */
   readonly id?: boolean;
   /** Print the labels by these names. */

@@ -29,6 +29,10 @@ export function splitWords(line: string, first: string): string[] | undefined {
   const start = line.charCodeAt(at);
   if (at >= line.length || start === NEWLINE || start === HASH) return undefined;
   const words = [first];
+  if (line.indexOf('"') < 0) {
+    for (const word of line.slice(at).split(GAPS)) if (word !== "") push(words, word);
+    return words;
+  }
   while (at < line.length) {
     const code = line.charCodeAt(at);
     if (isGap(code)) {
@@ -39,6 +43,9 @@ export function splitWords(line: string, first: string): string[] | undefined {
   }
   return words;
 }
+
+/** What lies between words that have no quotes. */
+const GAPS = /[ \t\n]/;
 
 function isGap(code: number): boolean {
   return code === BLANK || code === TAB || code === NEWLINE;

@@ -74,8 +74,32 @@ const ADDRESS_TEXTS = [
   "you have to specify `--reply-src' and `--reply-dst'",
 ] as const;
 
+/** Bits of the rows that a column demands, and of those that it forbids. */
+interface Rules {
+  readonly must: number;
+  readonly illegal: number;
+}
+
+const rulesCache = new Map<readonly Checked[], Rules[]>();
+
+/** Made once for each table: a batch is checked line by line. */
+function rulesOf(rows: readonly Checked[], column: number): Rules {
+  let all = rulesCache.get(rows);
+  if (all === undefined) {
+    const bits = (sign: string, at: number) =>
+      rows.reduce((set, { legality }, i) => (legality[at] === sign ? set | (1 << i) : set), 0);
+    all = COLUMNS.map((_, at) => ({ must: bits("M", at), illegal: bits(".", at) }));
+    rulesCache.set(rows, all);
+  }
+  return all[column]!;
+}
+
 /** `column` -1: nothing is legal. */
 function checkRows(rows: readonly Checked[], given: number, column: number): void {
+  if (column >= 0) {
+    const { must, illegal } = rulesOf(rows, column);
+    if ((given & must) === must && (given & illegal) === 0) return;
+  }
   for (let i = 0; i < rows.length; i++) {
     const { name, legality } = rows[i]!;
     const isGiven = (given & (1 << i)) !== 0;

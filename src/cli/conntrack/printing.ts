@@ -8,8 +8,8 @@
 import type { LabelMap } from "../../flow/label-map.ts";
 import { type FlowRegister, Has1, W } from "../../flow/register.ts";
 import { type SaveCommand, writeFlowSave } from "../../flow/save.ts";
-import { type FlowTextOptions, writeFlowText } from "../../flow/text.ts";
-import { writeFlowXml } from "../../flow/xml.ts";
+import { writeFlowText } from "../../flow/text.ts";
+import { type FlowXmlOptions, writeFlowXml } from "../../flow/xml.ts";
 import { LineWriter } from "../../kit/line-writer.ts";
 import { ctime } from "../../runtime/ctime.ts";
 import { writeOut } from "../../runtime/standard-output.ts";
@@ -42,9 +42,12 @@ export const EVENT_TAGS: Readonly<Partial<Record<Occasion, string>>> = {
 const formats = {
   save: ((w, flow, occasion) => writeFlowSave(w, flow, SAVE_COMMANDS[occasion])) as Format,
   xml: ((w, flow, occasion, printer) => {
-    const isEvent = EVENT_TAGS[occasion] !== undefined;
-    const when = isEvent && printer.timestamps ? new Date(eventTime(flow, printer)) : undefined;
-    writeFlowXml(w, flow, { ...printer.text, event: isEvent ? occasion : undefined, when });
+    const { text } = printer;
+    if (EVENT_TAGS[occasion] !== undefined) {
+      text.event = occasion;
+      text.when = printer.timestamps ? new Date(eventTime(flow, printer)) : undefined;
+    }
+    writeFlowXml(w, flow, text);
   }) as Format,
   text: ((w, flow, occasion, printer) => {
     const tag = EVENT_TAGS[occasion];
@@ -70,10 +73,17 @@ function secondsText(milliseconds: number): string {
   return `${`${seconds}`.padStart(8, "0")}.${`${micros}`.padStart(6, "0")}`;
 }
 
+/** The options of text and XML, of which the moment and the event change. */
+type PrinterText = FlowXmlOptions & {
+  now: number;
+  event?: string | undefined;
+  when?: Date | undefined;
+};
+
 export class FlowPrinter {
   readonly #writer: () => LineWriter;
   /** What the text and the XML show; `now` is set by whoever knows the time. */
-  readonly text: FlowTextOptions & { now: number };
+  readonly text: PrinterText;
   readonly timestamps: boolean;
   readonly #format: Format;
   readonly #prologue: string;
@@ -100,7 +110,9 @@ export class FlowPrinter {
       family: command.printsAs(Output.extended),
       id: command.printsAs(Output.id),
       labels: verb === "delete" ? undefined : labels,
-      ...(command.printsAs(Output.ktimestamp) && !changes ? { times: ctime } : {}),
+      times: command.printsAs(Output.ktimestamp) && !changes ? ctime : undefined,
+      event: undefined,
+      when: undefined,
     };
   }
 

@@ -445,27 +445,32 @@ const OPTIONAL_VALUES = optionBit(
 class OptionNames implements Names<What> {
   /** By letter and by long name; the letters are one character, the names are more. */
   static readonly #fixed = fixedNames();
-  readonly #learned = new Map<string, Name<What>>();
+  /** One map for each protocol that was named, the last one first. */
+  #learned: ReadonlyMap<string, Name<What>>[] = [];
 
   short(letter: string): Name<What> | undefined {
     return OptionNames.#fixed.letters.get(letter);
   }
 
   long(name: string): Name<What> | undefined {
-    return this.#learned.get(name) ?? OptionNames.#fixed.longs.get(name);
+    for (const names of this.#learned) {
+      const found = names.get(name);
+      if (found !== undefined) return found;
+    }
+    return OptionNames.#fixed.longs.get(name);
   }
 
   *longs(): Iterable<Name<What>> {
     yield* OptionNames.#fixed.longs.values();
-    yield* this.#learned.values();
+    for (const names of this.#learned) yield* names.values();
   }
 
   learn(rows: readonly ProtocolOptionRow[]): void {
-    for (const name of protocolNames(rows)) this.#learned.set(name.name, name);
+    this.#learned.unshift(protocolNames(rows));
   }
 
   forget(): void {
-    this.#learned.clear();
+    if (this.#learned.length > 0) this.#learned = [];
   }
 }
 
@@ -493,14 +498,19 @@ function fixedNames(): { letters: Map<string, Name<What>>; longs: Map<string, Na
 
 const NAT_RANGE_WARNING = "WARNING: ignoring -a, deprecated option.";
 
-const protocolNameCache = new Map<readonly ProtocolOptionRow[], readonly Name<What>[]>();
+type LearnedNames = ReadonlyMap<string, Name<What>>;
+const protocolNameCache = new Map<readonly ProtocolOptionRow[], LearnedNames>();
 
-function protocolNames(rows: readonly ProtocolOptionRow[]): readonly Name<What>[] {
+/** Made once for each protocol: a batch names them on every line. */
+function protocolNames(rows: readonly ProtocolOptionRow[]): LearnedNames {
   const known = protocolNameCache.get(rows);
   if (known !== undefined) return known;
-  const names = rows.flatMap((row, i): Name<What>[] => {
+  const names = new Map<string, Name<What>>();
+  rows.forEach((row, i) => {
     const what: What = { kind: "protocol option", bit: 1 << i, row };
-    return [row.name, ...row.aliases].map((name) => ({ name, argument: "required", what }));
+    for (const name of [row.name, ...row.aliases]) {
+      names.set(name, { name, argument: "required", what });
+    }
   });
   protocolNameCache.set(rows, names);
   return names;
