@@ -90,6 +90,10 @@ const logged = (twins: Twins, kind: DaemonKind, since: number) =>
 for (const [title, config] of Object.entries(variants)) {
   describeOnKernel(`${title}, beside the reference`, ["ours", "reference"], () => {
     let twins: Twins;
+    // Without caches both write into the one kernel of this test, and each counts what the other does there.
+    const isShared = title === "NOTRACK without caches";
+    const mask = (text: string) =>
+      isShared ? maskReport(text).replace(/(?<=:\t+) *\d+/g, "#") : maskReport(text);
 
     beforeAll(async () => {
       twins = await Twins.start({ config });
@@ -137,8 +141,7 @@ for (const [title, config] of Object.entries(variants)) {
       send(0, 0x08, 9, udpFlowBody(9));
       send(CTL, 0x08, 10, Buffer.alloc(8));
       send(CTL, 0x10, 11);
-      // Without caches both write into the one kernel of this test: who deletes first would count it alone.
-      if (title !== "NOTRACK without caches") send(2, 0, 12, udpFlowBody(3));
+      send(2, 0, 12, udpFlowBody(3));
       const network = async (kind: DaemonKind) => {
         const text = await twins.daemons[kind].commandOk("-s", "network");
         return text.slice(0, text.indexOf("UDP traffic"));
@@ -157,7 +160,7 @@ for (const [title, config] of Object.entries(variants)) {
       it(`${words}: the same answer`, async () => {
         const ask = (kind: DaemonKind) => twins.daemons[kind].command(...words.split(" "));
         const [ours, reference] = [await ask("ours"), await ask("reference")];
-        expect(maskReport(ours.stdout)).toBe(maskReport(reference.stdout));
+        expect(mask(ours.stdout)).toBe(mask(reference.stdout));
         expect(ours.status).toBe(reference.status);
       });
     }
