@@ -17,6 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { configLint } from "../src/cli/config-lint.ts";
+import { languageRules } from "../src/config/index.ts";
 import { reportSchema } from "../src/config/lint/format-json.ts";
 import { catalogue, jsonSchema, rulePage } from "../src/config/lint/index.ts";
 
@@ -238,6 +239,23 @@ describe("comparisons", () => {
     const { status, out } = run(["--reference", path]);
     expect(status).toBe(2);
     for (const rule of ["hash-size-breaks-flush", "final-comment"]) expect(out).toContain(rule);
+  });
+});
+
+describe("--reference beside the recorded words of the C daemon", () => {
+  const folder = join(root, "test/fixtures/config");
+  const language = new Set(languageRules.map(({ id }) => id as string));
+  const names = readdirSync(folder).filter((name) => name.endsWith(".conf"));
+  /** Accepted there and misread: an error for us, and rightly so. */
+  const misread = ["s35.conf", "s61.conf"];
+  it.each(names)("%s: what it refuses is an error", (name) => {
+    const words = readFileSync(join(folder, name.replace(".conf", ".expected")), "latin1");
+    const { out } = run(["--reference", "--format", "json", join(folder, name)]);
+    const errors = reportSchema
+      .parse(JSON.parse(out))
+      .findings.filter(({ rule, severity }) => severity === "error" && language.has(rule));
+    const isRefused = /^\[ERROR\]/m.test(words) || misread.includes(name);
+    expect(errors.length > 0).toBe(isRefused);
   });
 });
 

@@ -85,6 +85,7 @@ function ownVerdicts({ subject, options }: ReadFile, isWhole: boolean): Verdict[
   const verdicts: Verdict[] = [];
   for (const rule of fileRules) {
     if (rule.fromAbsence && !isWhole) continue;
+    if (rule.isOurs && options.isForReference) continue;
     const raised: Severity | undefined =
       rule.isReferences && options.isForReference ? "error" : undefined;
     let count = 0;

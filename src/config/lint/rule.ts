@@ -66,6 +66,8 @@ export interface ShownRule<Example> extends RuleText {
 export interface FileRule extends ShownRule<string> {
   /** The C daemon alone suffers: an error with `--reference`. */
   readonly isReferences?: true;
+  /** This daemon alone suffers: silent with `--reference`. */
+  readonly isOurs?: true;
   /** It concludes from what a file lacks: silent where a mistake may have hidden it. */
   readonly fromAbsence?: true;
   readonly run: (subject: Subject, report: Report) => void;

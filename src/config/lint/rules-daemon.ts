@@ -12,6 +12,7 @@ export const daemonRules: readonly FileRule[] = [
   {
     id: "not-in-this-release",
     severity: "error",
+    isOurs: true,
     summary: "a clause that this release reads and does not run",
     reason:
       "The daemon refuses to start with it: a clause that is read and ignored would be worse.",
