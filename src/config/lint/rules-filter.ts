@@ -8,6 +8,8 @@ import { head, headOf, itemsOf, replaceValue, type Subject, valueText } from "./
 
 /** Addresses of each family that the C daemon's socket filter has room for. */
 const kernelRoom = { filterIpv4: 127, filterIpv6: 20 } as const;
+/** Entries that are compared with each other. */
+const maxCompared = 20_000;
 const tcpNumber = 6;
 const udpNumber = 17;
 const criteria = ["filterProtocol", "filterAddress", "filterState"] as const;
@@ -41,6 +43,11 @@ function masked({ bytes, prefix }: Network): Uint8Array {
     const kept = Math.min(8, Math.max(0, prefix - index * 8));
     return byte & (0xff00 >> kept) & 0xff;
   });
+}
+
+/** The same for every address of one network of that length. */
+function networkKey({ bytes }: Network, prefix: number): string {
+  return `${masked({ bytes, prefix }).join(".")}/${prefix}`;
 }
 
 /** The filter keeps flows of this protocol. */
@@ -183,19 +190,23 @@ export const filterRules: readonly FileRule[] = [
     ),
     better: filter("Userspace", "Address Ignore { IPv4_address 10.0.0.0/8 }"),
     run: ({ all }, report) => {
-      const seen = all(...addressIds).flatMap((clause) => {
+      const entries = all(...addressIds).flatMap((clause) => {
         const network = networkOf(clause);
         return network === undefined ? [] : [{ clause, ...network }];
       });
-      // Each against each: a list long enough to make that slow is not read by people either.
-      if (seen.length > 2000) return;
-      for (const [index, entry] of seen.entries()) {
-        const cover = seen.find((other, at) => {
-          const isWider =
-            other.prefix < entry.prefix || (other.prefix === entry.prefix && at < index);
-          return isWider && sharesPrefix(other.bytes, entry.bytes, other.prefix);
-        });
-        if (cover === undefined) continue;
+      // A list longer than this is not read by people either.
+      if (entries.length > maxCompared) return;
+      const first = new Map<string, (typeof entries)[number]>();
+      for (const entry of entries) {
+        const key = networkKey(entry, entry.prefix);
+        if (!first.has(key)) first.set(key, entry);
+      }
+      const prefixes = [...new Set(entries.map(({ prefix }) => prefix))].sort((a, b) => a - b);
+      for (const entry of entries) {
+        const wider = prefixes.filter((prefix) => prefix <= entry.prefix);
+        const keys = wider.map((prefix) => networkKey(entry, prefix));
+        const cover = keys.flatMap((key) => first.get(key) ?? []).at(0);
+        if (cover === undefined || cover === entry) continue;
         report({
           at: head(entry.clause),
           message: `\`${valueText(cover.clause)}\` covers it`,
