@@ -167,9 +167,10 @@ export function readTable(path: string): CliTable {
     if (key === "etc") {
       const [, name = "", text = ""] = /^(\S+) ?(.*)$/.exec(rest) ?? [];
       etc[name] = unescaped(text);
-    } else if (key === "sysctl")
-      lists.once.push(`echo ${rest.split(" ")[1]} >/proc/sys/${rest.split(" ")[0]}`);
-    else if (key === "once" || key === "fill" || key === "watch") lists[key].push(rest);
+    } else if (key === "sysctl") {
+      const [name = "", ...value] = rest.split(" ");
+      lists.once.push(`echo ${value.join(" ")} >/proc/sys/${name}`);
+    } else if (key === "once" || key === "fill" || key === "watch") lists[key].push(rest);
     else if (line.startsWith("-")) lists.batch.push(line);
     else throw new Error(`${basename(path)}: what is \`${key}'?`);
   }

@@ -167,7 +167,19 @@ begin() {
   cd $dir/work
   export PATH=$side/bin:$path
   hash -r
-  fill >>$dir/complaints 2>&1
+  [ $dirty = 0 ] || fill >>$dir/complaints 2>&1
+  dirty=0
+}
+# Table and words about it, where the case may have changed it: not when it only lists, or was refused at once.
+conclude() {
+  local status=$?
+  cd $side
+  echo $status >$1.status
+  if [ $status = 2 ] || [ -n "$2" ]; then entries; else watch; dirty=1; fi >$1.after 2>&1
+}
+entries() {
+  read -r count </proc/sys/net/netfilter/nf_conntrack_count
+  echo $count
 }
 entry_id() {
   $reference/conntrack -L "$@" -o id 2>/dev/null | sed -n 's/.* id=\\([0-9]*\\).*/\\1/p' | head -1
@@ -182,6 +194,7 @@ is_idle() {
   [[ $queued = 0 && $(</proc/$1/stat) =~ \\)\\ S\\  ]]
 }
 follow() {
+  dirty=1
   for ((i = 0; i < 1000; i++)); do
     listening && return
     kill -0 $1 2>/dev/null || return
@@ -206,9 +219,12 @@ finish() {
 function script(dir: string, cases: readonly CliCase[], table: CliTable): string {
   const reference = dirname(findReference("conntrack") ?? "");
   const runs = cases.flatMap((each, number) =>
-    SIDES.map((side) => `begin ${side}\n${runOne(each, number)}\nwatch >${number}.after 2>&1`),
+    SIDES.map((side) => {
+      const end = mayAlter(each) ? `conclude ${number}` : `conclude ${number} entries`;
+      return `begin ${side}\n${runOne(each, number)}\n${end}`;
+    }),
   );
-  return `dir=${quote(dir)} reference=${quote(reference)} path=$PATH
+  return `dir=${quote(dir)} reference=${quote(reference)} path=$PATH dirty=1
 export TZ=UTC LC_ALL=C
 ${PROLOGUE}
 {
@@ -227,15 +243,22 @@ ${runs.join("\n")}
 `;
 }
 
+/** True for a command line that may change a table; the others only list or complain. */
+function mayAlter({ program, words, meanwhile }: CliCase): boolean {
+  if (program !== "conntrack" || meanwhile !== undefined) return true;
+  return words.some(
+    (word) => typeof word === "string" && /^(-[^-]*[DIAUFRz]|--[dcauflz])/.test(word),
+  );
+}
+
 /** Runs one program in the folder of its side. Its words, streams and status carry the case's number. */
 function runOne({ program, words, ...each }: CliCase, number: number): string {
   const without =
     each.without === undefined ? "" : `setpriv --bounding-set=-${each.without} --inh-caps=-all `;
   const command = `${without}${[program, ...words.map(shellWord)].join(" ")}`;
   const streams = `<$dir/${number}.in >$side/${number}.out 2>$side/${number}.err`;
-  const status = `echo $? >$side/${number}.status`;
   if (each.meanwhile === undefined) {
-    return `timeout -k 1 20 ${command} ${streams}\n${status}\ncd $side`;
+    return `timeout -k 1 20 ${command} ${streams}`;
   }
   const meanwhile = each.meanwhile.map(
     (line) => `$reference/conntrack ${splitWords(line).map(shellWord).join(" ")} >/dev/null 2>&1`,
@@ -243,7 +266,5 @@ function runOne({ program, words, ...each }: CliCase, number: number): string {
   return `env --default-signal=INT ${command} ${streams} &
 follow $!
 ${meanwhile.join("\n")}
-finish $! ${each.end}
-${status}
-cd $side`;
+finish $! ${each.end}`;
 }
