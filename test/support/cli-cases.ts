@@ -99,6 +99,7 @@ function withOwnWords(of: CliCase | undefined, line: string): CliCase {
   else if (key === "after" && rest === "*") Object.assign(own, { after: "*" });
   else if (stream === undefined) throw new Error(`out|, err|, exit or after *, not: ${line}`);
   else if (rest === "*" && !line.includes("|")) Object.assign(own, { [stream]: "*" });
+  else if (rest === "nothing" && !line.includes("|")) Object.assign(own, { [stream]: [] });
   else Object.assign(own, { [stream]: [...(of.own[stream] ?? []), unescaped(rest)] });
   return { ...of, own };
 }
