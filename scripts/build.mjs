@@ -22,6 +22,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const programs = {
   conntrackd: "src/cli/conntrackd.ts",
   "conntrackd-lint": "src/cli/conntrackd-lint.ts",
+  nfct: "src/cli/nfct.ts",
 };
 /**
  * Programs that shall be there at once, because scripts call them in loops: one CommonJS file each, which Node

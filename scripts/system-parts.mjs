@@ -16,6 +16,8 @@ const parts = {
   nft: "nftables",
   conntrack: "conntrack",
   conntrackd: "conntrackd",
+  nfct: "nfct",
+  iptables: "iptables",
   keepalived: "keepalived",
   vsftpd: "vsftpd",
 };
@@ -29,6 +31,9 @@ export function partsEnvironment(env = process.env) {
   const out = { ...env, PATH: [...system, ...folders].join(":") };
   if (!existsSync(folder)) return out;
   const libraries = ["usr/lib", "lib"].map((each) => path.join(folder, each, triple ?? ""));
+  // Extensions of iptables are looked for where they were installed, unless it is told where they are.
+  const extensions = path.join(folder, "usr/lib", triple ?? "", "xtables");
+  if (existsSync(extensions)) out.XTABLES_LIBDIR = extensions;
   out.LD_LIBRARY_PATH = [env.LD_LIBRARY_PATH, ...libraries].filter(Boolean).join(":");
   return out;
 }

@@ -76,15 +76,19 @@ export interface Verdict {
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
+/** Own words in full: `*` and a last line of `...` stand for whatever ours says there. */
+function saidBy(words: unknown, ours: Comparable[keyof Comparable]): unknown {
+  if (words === "*") return ours;
+  if (!Array.isArray(words) || words.at(-1) !== "..." || typeof ours === "number") return words;
+  return [...words.slice(0, -1), ...ours.slice(words.length - 1)];
+}
+
 /** Both outcomes beside each other; differences that the case names are put into what is wanted. */
 export function judge({ differs, own }: CliCase, both: Both): Verdict {
   const reference = comparable(both.reference);
   const ours = comparable(both.ours);
   const said = Object.fromEntries(
-    Object.entries(own).map(([key, words]) => [
-      key,
-      words === "*" ? ours[key as keyof Comparable] : words,
-    ]),
+    Object.entries(own).map(([key, words]) => [key, saidBy(words, ours[key as keyof Comparable])]),
   );
   const wanted: Comparable = { ...reference, ...said };
   if (!same(wanted, ours)) return { wanted, ours, holds: false, remark: undefined };
