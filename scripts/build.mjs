@@ -15,6 +15,7 @@ import {
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { buildNative } from "./build-native.mjs";
+import { addCompileCache } from "./compile-cache.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -78,6 +79,7 @@ export async function build({ quiet = false } = {}) {
     path.join(root, "native/build/Release/flowkeeper.node"),
     path.join(dist, "flowkeeper.node"),
   );
+  for (const name of Object.keys(quickPrograms)) addCompileCache(dist, name, ["-C"]);
   replaceFolder(dist, path.join(root, "dist"));
   for (const name of Object.keys(programs)) writeLauncher(name, `${name}.mjs`);
   for (const name of Object.keys(quickPrograms)) writeLauncher(name, `${name}.cjs`);
