@@ -6,12 +6,15 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
+import { commandLineWorks } from "./command-line.ts";
 import { generate } from "./generator.ts";
 import { raiseTableLimit } from "./kernel-limit.ts";
 import { readingFigures } from "./reading.ts";
 import { facts, type Results, type Samples, tableText } from "./report.ts";
 import { type RowName, rows } from "./rows.ts";
-import { type Readings, type Sizes, type Work, works } from "./works.ts";
+import { works as daemonWorks, type Readings, type Sizes, type Work } from "./works.ts";
+
+const works: readonly Work[] = [...daemonWorks, ...commandLineWorks];
 
 interface Options {
   readonly rounds: number;

@@ -47,6 +47,13 @@ export const rows = {
     digits: 0,
     target: { atMost: 0.4 },
   },
+  "cli-start": { text: "conntrack -C", ...wall },
+  "cli-list": { text: "conntrack -L of the table", ...wall, target: { atMost: 1 } },
+  "cli-list-filter": { text: "conntrack -L of one flow", ...wall, target: { atMost: 0.4 } },
+  "cli-list-xml": { text: "conntrack -L -o xml", ...wall, target: { atMost: 1 } },
+  "cli-delete": { text: "conntrack -D of the table", ...wall, target: { atMost: 0.4 } },
+  "cli-load": { text: "conntrack -R of the table", ...wall, target: { atMost: 0.7 } },
+  "cli-load-memory": { text: "conntrack -R: peak of memory", unit: "MiB", digits: 0 },
 } as const satisfies Record<string, Row>;
 
 export type RowName = keyof typeof rows;
