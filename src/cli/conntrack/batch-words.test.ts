@@ -7,6 +7,7 @@ const words = (line: string) => splitWords(line, "conntrack")?.slice(1);
 describe("words of a line", () => {
   it.each([
     ["-A -p udp\n", ["-A", "-p", "udp"]],
+    ["-A\t -p  udp", ["-A", "-p", "udp"]],
     ["  \t# comment\n", undefined],
     ["\n", undefined],
     ['"a b" c', ["a b", "c"]],

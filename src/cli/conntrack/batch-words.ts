@@ -30,7 +30,9 @@ export function splitWords(line: string, first: string): string[] | undefined {
   if (at >= line.length || start === NEWLINE || start === HASH) return undefined;
   const words = [first];
   if (line.indexOf('"') < 0) {
-    for (const word of line.slice(at).split(GAPS)) if (word !== "") push(words, word);
+    const text = line.slice(at, line.endsWith("\n") ? -1 : undefined);
+    const parts = text.indexOf("\t") < 0 ? text.split(" ") : text.split(GAPS);
+    for (const word of parts) if (word !== "") push(words, word);
     return words;
   }
   while (at < line.length) {
@@ -45,7 +47,7 @@ export function splitWords(line: string, first: string): string[] | undefined {
 }
 
 /** What lies between words that have no quotes. */
-const GAPS = /[ \t\n]/;
+const GAPS = /[ \t]/;
 
 function isGap(code: number): boolean {
   return code === BLANK || code === TAB || code === NEWLINE;
