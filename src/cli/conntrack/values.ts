@@ -7,22 +7,12 @@
  */
 import { readIpv4, readIpv6 } from "../../flow/address-reading.ts";
 import { AF_INET, AF_INET6 } from "../../flow/register.ts";
+import { decimalPrefix } from "../../kit/c-number.ts";
 import { Failure, usageFailure } from "./failure.ts";
 
 const WORD = 2 ** 32;
 
-/** `atol`, kept to 32 bits: never an error; no digits are 0. */
-export function decimalPrefix(text: string): number {
-  const match = /^[\t-\r ]*([+-]?)(\d+)/.exec(text);
-  if (match === null) return 0;
-  const value = BigInt(match[2]!);
-  const limit = 2n ** 63n;
-  const isNegative = match[1] === "-";
-  const clamped = isNegative ? (value > limit ? limit : value) : value < limit ? value : limit - 1n;
-  return Number(BigInt.asUintN(32, isNegative ? -clamped : clamped));
-}
-
-/** The same for up to nine plain digits, without the detour. */
+/** `atol`, without its detour for up to nine plain digits. */
 export function decimal(text: string): number {
   return /^\d{1,9}$/.test(text) ? Number(text) : decimalPrefix(text);
 }
