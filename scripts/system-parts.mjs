@@ -17,7 +17,8 @@ const parts = {
   conntrack: "conntrack",
   conntrackd: "conntrackd",
   nfct: "nfct",
-  iptables: "iptables",
+  // Not `iptables`: that name is a link which only an installation makes.
+  "iptables-nft": "iptables",
   keepalived: "keepalived",
   vsftpd: "vsftpd",
 };
@@ -50,8 +51,7 @@ export function fetchParts({ quiet = false } = {}) {
   const missing = missingParts();
   if (missing.length === 0) return [];
   const packages = missing.map((command) => parts[command]);
-  const advice = `missing: ${missing.join(", ")}: run \`apt-get install ${packages.join(" ")}\``;
-  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return [advice];
+  if (process.getuid?.() !== 0 || !existsSync("/usr/bin/apt-get")) return advice(missing);
   if (!quiet) console.log(`unpacking ${packages.join(", ")} into .parts/`);
   mkdirSync(path.join(archives, "partial"), { recursive: true });
   const apt = (args) => {
@@ -68,11 +68,18 @@ export function fetchParts({ quiet = false } = {}) {
     apt(["update", "--quiet"]);
     result = download();
   }
-  if (result.status !== 0) return [advice];
+  if (result.status !== 0) return advice(missing);
   mkdirSync(folder, { recursive: true });
   for (const name of readdirSync(archives).filter((each) => each.endsWith(".deb"))) {
     spawnSync("dpkg", ["-x", path.join(archives, name), folder]);
   }
   writeFileSync(path.join(root, ".parts", "packages"), `${packages.join("\n")}\n`);
-  return missingParts().length === 0 ? [] : [advice];
+  return advice(missingParts());
+}
+
+/** The sentence for commands that are not there; none where all are. */
+function advice(missing) {
+  if (missing.length === 0) return [];
+  const packages = missing.map((command) => parts[command]);
+  return [`missing: ${missing.join(", ")}: run \`apt-get install ${packages.join(" ")}\``];
 }

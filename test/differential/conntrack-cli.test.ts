@@ -28,7 +28,7 @@ const files = caseFiles(folder)
 /** For one file, on a machine that is busy with something else. */
 const PATIENCE_MS = 600_000;
 /** What the tables are made with, and what is compared. */
-const tools = ["nfct", "iptables"];
+const tools = ["nfct", "iptables-nft"];
 const built = ["conntrack", "nfct"]
   .filter((name) => findOurs(name) === undefined)
   .map((name) => `bin/${name}`);

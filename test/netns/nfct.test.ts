@@ -36,7 +36,7 @@ describeOnKernel(
     });
 
     it("decides how long a flow lives that a rule gives it to", async () => {
-      expect((await run(`iptables -w -t raw -A ${rule}`)).stderr).toBe("");
+      expect((await run(`iptables-nft -w -t raw -A ${rule}`)).stderr).toBe("");
       for (const port of [7777, 7778]) {
         await namespace.runOk(["bash", "-c", `echo x >/dev/udp/127.0.0.1/${port}`]);
       }
@@ -65,11 +65,11 @@ describeOnKernel(
       expect(refused.stderr).toMatch(/: netlink error: Device or resource busy\n$/);
       expect(await run(`${nfct} flush timeout`)).toMatchObject({ status: 0, stderr: "" });
       expect((await run(`${nfct} get timeout slow`)).stdout).toMatch(/^\.slow = \{/);
-      expect((await run(`iptables -w -t raw -D ${rule}`)).stderr).toBe("");
+      expect((await run(`iptables-nft -w -t raw -D ${rule}`)).stderr).toBe("");
       await namespace.runOk(["conntrack", "-F"]);
       expect(await run(`${nfct} delete timeout slow`)).toMatchObject({ status: 0, stderr: "" });
       expect(await run(`${nfct} list timeout`)).toEqual({ status: 0, stdout: "", stderr: "" });
     });
   },
-  ["nfct", "iptables", "bin/nfct"],
+  ["nfct", "iptables-nft", "bin/nfct"],
 );
