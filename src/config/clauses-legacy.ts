@@ -99,19 +99,23 @@ const replicate: Clause = {
 const syncChecksum: Clause = {
   enter: (reading, [value]) => {
     if (value === undefined) return;
-    const links = reading.section.items.filter(({ clause }) =>
-      ["multicast", "udp", "tcp"].includes(clause),
-    );
-    const first = links[0];
-    const isSaid = first?.items.some(({ clause }) => clause === "checksum");
-    const at = (first?.body?.open ?? 0) + 1;
-    const moved = { offset: at, end: at, text: `\n        Checksum ${value.text}` };
-    const edits = first && !isSaid ? [takenOut(reading), moved] : [takenOut(reading)];
     const words = "the use of `Checksum' outside the `Multicast' clause is ambiguous";
-    say(reading, words, edits);
+    say(reading, words, intoFirstLink(reading, value));
     reading.draft.firstLinkChecksum = value.name === "On";
   },
 };
+
+/** A `Checksum` of the section moves into the first link; none where that link is in another section. */
+function intoFirstLink(reading: Reading, value: Token): Edit[] {
+  const { section, here, draft } = reading;
+  const links = section.items.filter(({ clause }) => ["multicast", "udp", "tcp"].includes(clause));
+  const before = links.filter(({ offset }) => offset < here.offset).length;
+  const [first] = links;
+  if (first?.body === undefined || draft.links.length > before) return [];
+  if (first.items.some(({ clause }) => clause === "checksum")) return [takenOut(reading)];
+  const at = (first.body.open ?? 0) + 1;
+  return [takenOut(reading), { offset: at, end: at, text: `\n        Checksum ${value.text}` }];
+}
 
 const statsEventsReliable: Clause = {
   enter: (reading, values) => {
