@@ -5,15 +5,25 @@
  * many files, so that some hundred take seconds.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { findProgram } from "../../lab/netns.ts";
 import { type Diagnostic, inspectConfig, readConfig } from "../../src/config/index.ts";
 import { configTexts, mutated } from "../support/config-files.ts";
 
-const isInstalled = spawnSync("conntrackd", ["-v"]).error === undefined;
+const program = findProgram("conntrackd");
+const isInstalled = program !== undefined;
 const folder = new URL("../fixtures/config/", import.meta.url);
 const scratch = mkdtempSync(join(tmpdir(), "config-differential-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -27,12 +37,26 @@ interface Verdict {
   readonly lines: readonly string[];
 }
 
+/**
+ * The reference looks for its helpers in one folder of the system. Where it was unpacked and not installed, a mount
+ * namespace of its own lays the unpacked libraries over the system's.
+ */
+function withHelpers(loop: string): readonly [string, readonly string[]] {
+  const library = `usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
+  if (existsSync(`/${library}/conntrack-tools`)) return ["sh", ["-c", loop]];
+  const unpacked = join(dirname(realpathSync(program ?? "")), "../..");
+  const overlay = `mount -t overlay none -o "lowerdir=${library}:/${library}" "/${library}"`;
+  const script = `set -e; (cd "$1"; ${overlay}); set +e; ${loop}`;
+  return ["unshare", ["--mount", "--map-root-user", "sh", "-c", script, "sh", unpacked]];
+}
+
 /** What the reference says about each text. */
 function reference(texts: readonly string[]): Verdict[] {
   for (const [i, text] of texts.entries())
     writeFileSync(join(scratch, `${i}.conf`), text, "latin1");
   const loop = `i=0; while [ $i -lt ${texts.length} ]; do conntrackd -C $i.conf -s >/dev/null 2>$i.said; echo $? >$i.status; i=$((i+1)); done`;
-  spawnSync("sh", ["-c", loop], { cwd: scratch });
+  const run = spawnSync(...withHelpers(loop), { cwd: scratch, encoding: "utf8" });
+  expect(run.stderr).toBe("");
   return texts.map((_, i) => {
     const said = readFileSync(join(scratch, `${i}.said`), "latin1").split("\n");
     const lines = said.map((line) => line.replace(/^\[.*?\] \(pid=\d+\) /, "")).filter(Boolean);
