@@ -11,7 +11,7 @@ import { Lab, type Namespace } from "../lab/netns.ts";
 import type { Readings, Sizes, Work } from "./works.ts";
 
 const PROGRAMS: Readonly<Record<DaemonKind, string>> = {
-  reference: "/usr/sbin/conntrack",
+  reference: "conntrack",
   ours: join(projectRoot, "bin/conntrack"),
 };
 /** Starts of a trivial command: one alone is mostly chance. */

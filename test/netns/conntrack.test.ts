@@ -9,12 +9,12 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { projectRoot } from "../../lab/conntrackd.ts";
-import { Lab, type Namespace, type Outcome } from "../../lab/netns.ts";
+import { findProgram, Lab, type Namespace, type Outcome } from "../../lab/netns.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { describeOnKernel } from "../support/requirements.ts";
 
 const OURS = join(projectRoot, "bin/conntrack");
-const REFERENCE = "/usr/sbin/conntrack";
+const REFERENCE = findProgram("conntrack") ?? "conntrack";
 const MANY = 1000;
 
 function entry(i: number, extra = ""): string {
