@@ -21,10 +21,16 @@ export interface Clauses {
   readonly differs?: string;
 }
 
-/** What ours says where it differs; `"*"` where any words will do. Nothing where it says what the reference says. */
+/**
+ * What ours says on a stream: lines, `"*"` where any words will do, or what the reference says less some text wherever
+ * that stands.
+ */
+export type OwnStream = readonly string[] | "*" | { readonly without: string };
+
+/** What ours says where it differs. Nothing where it says what the reference says. */
 export interface OwnWords {
-  readonly stdout?: readonly string[] | "*";
-  readonly stderr?: readonly string[] | "*";
+  readonly stdout?: OwnStream;
+  readonly stderr?: OwnStream;
   readonly after?: "*";
   readonly status?: number;
 }
@@ -100,7 +106,12 @@ function withOwnWords(of: CliCase | undefined, line: string): CliCase {
   else if (stream === undefined) throw new Error(`out|, err|, exit or after *, not: ${line}`);
   else if (rest === "*" && !line.includes("|")) Object.assign(own, { [stream]: "*" });
   else if (rest === "nothing" && !line.includes("|")) Object.assign(own, { [stream]: [] });
-  else Object.assign(own, { [stream]: [...(of.own[stream] ?? []), unescaped(rest)] });
+  else if (/^\w+ without /.test(line)) {
+    Object.assign(own, { [stream]: { without: unescaped(rest.slice("without ".length)) } });
+  } else {
+    const before = of.own[stream];
+    Object.assign(own, { [stream]: [...(Array.isArray(before) ? before : []), unescaped(rest)] });
+  }
   return { ...of, own };
 }
 

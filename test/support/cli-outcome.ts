@@ -77,10 +77,21 @@ export interface Verdict {
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 /** Own words in full: `*` and a last line of `...` stand for whatever ours says there. */
-function saidBy(words: unknown, ours: Comparable[keyof Comparable]): unknown {
+function saidBy(
+  words: unknown,
+  ours: Comparable[keyof Comparable],
+  reference: Comparable[keyof Comparable],
+): unknown {
   if (words === "*") return ours;
+  if (isLess(words) && typeof reference !== "number") {
+    return reference.map((line) => line.replaceAll(words.without, ""));
+  }
   if (!Array.isArray(words) || words.at(-1) !== "..." || typeof ours === "number") return words;
   return [...words.slice(0, -1), ...ours.slice(words.length - 1)];
+}
+
+function isLess(words: unknown): words is { readonly without: string } {
+  return typeof words === "object" && words !== null && "without" in words;
 }
 
 /** Both outcomes beside each other; differences that the case names are put into what is wanted. */
@@ -88,7 +99,10 @@ export function judge({ differs, own }: CliCase, both: Both): Verdict {
   const reference = comparable(both.reference);
   const ours = comparable(both.ours);
   const said = Object.fromEntries(
-    Object.entries(own).map(([key, words]) => [key, saidBy(words, ours[key as keyof Comparable])]),
+    Object.entries(own).map(([key, words]) => {
+      const at = key as keyof Comparable;
+      return [key, saidBy(words, ours[at], reference[at])];
+    }),
   );
   const wanted: Comparable = { ...reference, ...said };
   if (!same(wanted, ours)) return { wanted, ours, holds: false, remark: undefined };

@@ -32,7 +32,7 @@ export interface WorkbenchOptions {
 const SIDES = ["reference", "ours"] as const;
 const CHUNK = 24;
 const BENCHES = 2;
-const CHUNK_TIMEOUT_MS = 110_000;
+const CHUNK_TIMEOUT_MS = 300_000;
 
 /** The reference's program, or undefined where it is not installed. */
 export const findReference = (program: string) => findProgram(program);
