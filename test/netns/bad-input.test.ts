@@ -326,18 +326,4 @@ describeOnKernel("a start that must fail", ["ours"], () => {
       expect([daemon.lockPath, daemon.socketPath, daemon.logPath].filter(existsSync)).toEqual([]);
     });
   }
-
-  const clauses: readonly (readonly [string, Partial<ConfigSettings>, string])[] = [
-    ["ExpectationSync", { optionLines: ["ExpectationSync On"] }, "(`ExpectationSync')."],
-  ];
-  for (const [name, config, sentence] of clauses) {
-    it(`${name}: refused in a sentence, with its place`, async () => {
-      const daemon = fresh(name.replace(" ", "-"), config);
-      const { status, stderr } = await daemon.command("-d");
-      expect(status).toBe(1);
-      expect(stderr).toContain(sentence);
-      expect(stderr).toMatch(/\.conf:\d+:\d+: this release/);
-      expect([daemon.lockPath, daemon.socketPath, daemon.logPath].filter(existsSync)).toEqual([]);
-    });
-  }
 });

@@ -98,7 +98,7 @@ describeOnKernel("starting with -d", ["ours"], () => {
     "a helper in user space": [
       "General {",
       "Helper { Type ftp inet tcp { QueueNum 1 QueueLen 10 Policy ftp { ExpectMax 1 ExpectTimeout 300 } } }\nGeneral {",
-      /this release does not run user-space helpers \(`Type ftp'\)/,
+      /\.conf:\d+:\d+: this release does not run user-space helpers \(`Type ftp'\)/,
     ],
     "a helper that does not exist": [
       "General {",
