@@ -2,19 +2,18 @@
  * `npm run bench`: the reference and ours in turn, on the same flows, in one run; prints one table.
  *
  * Needs root (it raises a limit of the kernel and puts it back), the reference, and a machine with nothing else to do.
- * `generate` is the part that runs inside a namespace.
+ * `load` is the part that runs inside a namespace.
  */
 import { Command, InvalidArgumentError } from "commander";
 import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
-import { commandLineWorks } from "./command-line.ts";
-import { generate } from "./generator.ts";
 import { raiseTableLimit } from "./kernel-limit.ts";
+import { runConnections } from "./load/tcp.ts";
+import { openFlows } from "./load/udp.ts";
 import { readingFigures } from "./reading.ts";
 import { facts, type Results, type Samples, tableText } from "./report.ts";
 import { type RowName, rows } from "./rows.ts";
-import { works as daemonWorks, type Readings, type Sizes, type Work } from "./works.ts";
-
-const works: readonly Work[] = [...daemonWorks, ...commandLineWorks];
+import { works } from "./works/index.ts";
+import type { Readings, Sizes, Work } from "./works/work.ts";
 
 interface Options {
   readonly rounds: number;
@@ -24,11 +23,11 @@ interface Options {
   readonly markdown?: true;
 }
 
-const DEFAULT_ROUNDS = 3;
-const DEFAULT_FLOWS = 100_000;
+const DEFAULT_ROUNDS = 5;
+const DEFAULT_FLOWS = 400_000;
 const QUICK_FLOWS = 40_000;
-const MAX_FLOWS = 500_000;
-const TABLE_LIMIT = 3_000_000;
+const MAX_FLOWS = 1_000_000;
+const TABLE_LIMIT = 10_000_000;
 
 const program = new Command("bench")
   .description("Measure the reference and this project side by side.")
@@ -44,13 +43,13 @@ program
   .description("Measure how long configuration files take, hostile ones too.")
   .action(() => say(readingFigures().join("\n"), process.stdout));
 
+/** What runs inside a namespace; the settings are those of `BenchPair`. */
+const loads = { udp: openFlows, tcp: runConnections } as const;
+
 program
-  .command("generate", { hidden: true })
-  .requiredOption("--count <n>", "flows to open", integer(1, 2 ** 31))
-  .requiredOption("--first <n>", "number of the first flow", integer(0, 2 ** 31))
-  .requiredOption("--rate <n>", "flows a second, 0: no limit", integer(0, 10_000_000))
-  .action((load: { count: number; first: number; rate: number }) => {
-    process.stdout.write(`${JSON.stringify(generate(load))}\n`);
+  .command("load <kind> <settings>", { hidden: true })
+  .action((kind: keyof typeof loads, settings: string) => {
+    process.stdout.write(`${JSON.stringify(loads[kind](JSON.parse(settings)))}\n`);
   });
 
 async function bench(options: Options): Promise<void> {
@@ -59,7 +58,7 @@ async function bench(options: Options): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error("the benchmarks need root");
   const flows = options.quick === true ? QUICK_FLOWS : options.flows;
   const rounds = options.quick === true ? 1 : options.rounds;
-  const sizes: Sizes = { flows, events: Math.max(20_000, Math.ceil(flows / 2)), burst: flows };
+  const sizes = sizesFor(flows);
   const restore = raiseTableLimit(TABLE_LIMIT);
   try {
     say(facts(sizes, rounds).join("\n"), process.stderr);
@@ -72,6 +71,17 @@ async function bench(options: Options): Promise<void> {
   }
 }
 
+/** All sizes follow from that of the table. */
+function sizesFor(flows: number): Sizes {
+  return {
+    flows,
+    many: flows * 2.5,
+    events: Math.max(20_000, flows / 4),
+    burst: flows / 2,
+    connections: Math.max(5000, flows / 20),
+  };
+}
+
 function chosenWorks({ only }: Options): readonly Work[] {
   if (only === undefined) return works;
   const unknown = only.filter((name) => works.every((work) => work.name !== name));
@@ -82,7 +92,7 @@ function chosenWorks({ only }: Options): readonly Work[] {
 async function measure(chosen: readonly Work[], sizes: Sizes, rounds: number): Promise<Results> {
   const results: Results = { reference: new Map(), ours: new Map() };
   for (const work of chosen) {
-    for (let round = 0; round < (work.isOnce === true ? 1 : rounds); round += 1) {
+    for (let round = 0; round < Math.min(rounds, work.rounds ?? rounds); round += 1) {
       // Who is first alternates, so that a machine that warms up favours nobody.
       const order: readonly DaemonKind[] = ["reference", "ours"];
       for (const kind of round % 2 === 0 ? order : order.toReversed()) {

@@ -11,7 +11,9 @@ import { join } from "node:path";
 import { Conntrackd, type DaemonKind, findDaemon, projectRoot } from "../lab/conntrackd.ts";
 import { Lab, type Namespace, runOk } from "../lab/netns.ts";
 import { waitFor } from "../lab/wait.ts";
-import type { Load, LoadReport } from "./generator.ts";
+import type { LoadReport } from "./load/packets.ts";
+import type { Connections } from "./load/tcp.ts";
+import type { Flows } from "./load/udp.ts";
 import { cpuMicroseconds, residentBytes } from "./measure.ts";
 
 export interface NodeKinds {
@@ -25,16 +27,24 @@ export interface Cost {
   readonly b: number;
 }
 
+export interface Changes {
+  readonly created: number;
+  readonly updated: number;
+  readonly destroyed: number;
+}
+
 const SYNC = { a: "172.31.77.1", b: "172.31.77.2" } as const;
 const MEBIBYTE = 1 << 20;
 /** For both netlink events and the link; it does not grow, so that an overrun is an overrun. */
 export const BUFFER_BYTES = 16 * MEBIBYTE;
-export const RESEND_QUEUE = 524_288;
+/** More than all flows of a run: a bulk resync hands them over faster than they are acknowledged. */
+export const RESEND_QUEUE = 2_097_152;
 const HASH_SIZE = 262_144;
 const HASH_LIMIT = 4_194_304;
 /** Longer than any run. */
 const FLOW_TIMEOUT_SECONDS = 7200;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
+const LOAD_PATIENCE_MS = 600_000;
 
 /** One node: its daemon, and what can be asked of it. */
 export class BenchNode {
@@ -53,6 +63,18 @@ export class BenchNode {
   /** Flows in a cache. */
   async cached(cache: "internal" | "external"): Promise<number> {
     return number(await this.report(), new RegExp(`cache ${cache}:\\ncurrent active.*?\\s(\\d+)`));
+  }
+
+  /** What a cache has counted. */
+  async changes(cache: "internal" | "external"): Promise<Changes> {
+    const text = await this.report();
+    const section = text.slice(text.indexOf(`cache ${cache}:`));
+    const count = (what: string) => number(section, new RegExp(`connections ${what}:\\s+(\\d+)`));
+    return {
+      created: count("created"),
+      updated: count("updated"),
+      destroyed: count("destroyed"),
+    };
   }
 
   /** Messages that wait for their acknowledgement. */
@@ -112,6 +134,7 @@ export class BenchPair {
   readonly b: BenchNode;
   readonly #lab: Lab;
   #flows = 0;
+  #connections = 0;
 
   private constructor(lab: Lab, a: BenchNode, b: BenchNode) {
     this.#lab = lab;
@@ -156,14 +179,24 @@ export class BenchPair {
 
   /** Opens `count` new flows on node a; a rate of 0 is as fast as it goes. */
   async open(count: number, rate = 0): Promise<LoadReport> {
-    const load: Load = { count, rate, first: this.#flows };
+    const flows: Flows = { count, rate, first: this.#flows };
     this.#flows += count;
-    const words = Object.entries(load).flatMap(([key, value]) => [`--${key}`, String(value)]);
+    return this.#load("udp", flows);
+  }
+
+  /** Opens, uses and closes TCP connections through node a, lap after lap over a pool of ports. */
+  async connections(load: Omit<Connections, "first">): Promise<LoadReport> {
+    const first = this.#connections;
+    this.#connections += load.count;
+    return this.#load("tcp", { ...load, first });
+  }
+
+  async #load(kind: string, settings: Flows | Connections): Promise<LoadReport> {
     const bundle = join(projectRoot, "dist/bench.mjs");
     // On a firewall packets do not wait for daemons.
-    const program = ["nice", "-n", "-15", process.execPath, bundle, "generate"];
-    const { namespace } = this.a.conntrackd;
-    const text = await namespace.runOk([...program, ...words], { timeoutMs: 600_000 });
+    const program = ["nice", "-n", "-15", process.execPath, bundle, "load", kind];
+    const words = [...program, JSON.stringify(settings)];
+    const text = await this.a.conntrackd.namespace.runOk(words, { timeoutMs: LOAD_PATIENCE_MS });
     return JSON.parse(text) as LoadReport;
   }
 
@@ -171,6 +204,11 @@ export class BenchPair {
   async settle(flows: number): Promise<void> {
     await this.a.waitForCached("internal", flows);
     await this.b.waitForCached("external", flows);
+    await this.acknowledged();
+  }
+
+  /** Waits until node b has acknowledged all that node a has sent. */
+  async acknowledged(): Promise<void> {
     await waitFor(async () => (await this.a.unacknowledged()) === 0, {
       what: "an empty resend queue",
       timeoutMs: PATIENCE_MS,

@@ -7,8 +7,8 @@ import { cpus, loadavg, release, totalmem } from "node:os";
 import { findDaemon } from "../lab/conntrackd.ts";
 import { median, spread } from "./measure.ts";
 import { BUFFER_BYTES, RESEND_QUEUE } from "./nodes.ts";
-import { type Row, type RowName, rowNames, rows } from "./rows.ts";
-import type { Sizes } from "./works.ts";
+import { type Goal, type Row, type RowName, rowNames, rows } from "./rows.ts";
+import type { Sizes } from "./works/work.ts";
 
 /** The readings of one kind: all rounds of each row. */
 export type Samples = Map<RowName, number[]>;
@@ -19,7 +19,16 @@ export interface Results {
 }
 
 /** Below, "spread" is the distance of the outermost rounds: of the reference, of ours. */
-const HEAD = ["work", "reference", "ours", "ours / C", "spread", "unit", "target"] as const;
+const HEAD = [
+  "work",
+  "reference",
+  "ours",
+  "ours / C",
+  "spread",
+  "unit",
+  "target",
+  "stretch",
+] as const;
 
 /** What somebody needs to judge or repeat the numbers. */
 export function facts(sizes: Sizes, rounds: number): string[] {
@@ -30,7 +39,7 @@ export function facts(sizes: Sizes, rounds: number): string[] {
     `Node ${process.versions.node}; reference: ${referenceVersion()}; load average ${loadavg()
       .map((load) => load.toFixed(1))
       .join(", ")}`,
-    `${rounds} rounds, medians; ${sizes.flows} flows, ${sizes.events} events, bursts of ${sizes.burst}`,
+    `${rounds} rounds, medians; ${sizes.flows} flows (many: ${sizes.many}), ${sizes.events} events, ${sizes.connections} connections, bursts of ${sizes.burst}`,
     `FTFW over UDP, event and link buffers ${BUFFER_BYTES} bytes, resend queue ${RESEND_QUEUE}, nf_conntrack_buckets ${buckets}`,
   ];
 }
@@ -71,14 +80,21 @@ function cells(row: Row, reference: readonly number[], ours: readonly number[]):
     Number.isFinite(ratio) ? ratio.toFixed(2) : "–",
     `${percent(reference)}, ${percent(ours)}`,
     row.unit,
-    verdict(row, ratio),
+    ...verdicts(row, ratio),
   ];
 }
 
-function verdict({ target }: Row, ratio: number): string {
-  if (target === undefined || !Number.isFinite(ratio)) return "";
-  if ("atMost" in target) return `≤ ${target.atMost}: ${ratio <= target.atMost ? "met" : "missed"}`;
-  return `≥ ${target.atLeast}: ${ratio >= target.atLeast ? "met" : "missed"}`;
+/** What is promised and what is hoped for, and whether the ratio keeps it. */
+function verdicts({ target, stretch }: Row, ratio: number): [string, string] {
+  const verdict = (goal: Goal | undefined) => {
+    if (goal === undefined || !Number.isFinite(ratio)) return "";
+    const [sign, limit, isMet] =
+      "atMost" in goal
+        ? (["≤", goal.atMost, ratio <= goal.atMost] as const)
+        : (["≥", goal.atLeast, ratio >= goal.atLeast] as const);
+    return `${sign} ${limit}: ${isMet ? "met" : "missed"}`;
+  };
+  return [verdict(target), verdict(stretch)];
 }
 
 function percent(samples: readonly number[]): string {

@@ -6,12 +6,12 @@
 import { once } from "node:events";
 import { openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DaemonKind, projectRoot } from "../lab/conntrackd.ts";
-import { Lab, type Namespace } from "../lab/netns.ts";
-import type { Readings, Sizes, Work } from "./works.ts";
+import { type DaemonKind, projectRoot } from "../../lab/conntrackd.ts";
+import { findProgram, Lab, type Namespace } from "../../lab/netns.ts";
+import type { Readings, Sizes, Work } from "./work.ts";
 
 const PROGRAMS: Readonly<Record<DaemonKind, string>> = {
-  reference: "conntrack",
+  reference: findProgram("conntrack") ?? "conntrack",
   ours: join(projectRoot, "bin/conntrack"),
 };
 /** Starts of a trivial command: one alone is mostly chance. */

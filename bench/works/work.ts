@@ -1,0 +1,36 @@
+/**
+ * What a work is: the same steps for the reference and for ours, with a number for each of its rows as the answer.
+ *
+ * A work knows nothing of rounds or of the other kind.
+ */
+import type { DaemonKind } from "../../lab/conntrackd.ts";
+import type { RowName } from "../rows.ts";
+
+export interface Sizes {
+  /** Entries of the table for start, dump, resync and commit; the lower point of the memory slope is half of it. */
+  readonly flows: number;
+  /** Entries of the large table. */
+  readonly many: number;
+  /** Events measured at the paced rate. */
+  readonly events: number;
+  /** Flows of the burst. */
+  readonly burst: number;
+  /** TCP connections. */
+  readonly connections: number;
+}
+
+export type Readings = Partial<Record<RowName, number>>;
+
+export interface Work {
+  readonly name: string;
+  /** Rounds at most, where one is slow and hardly varies. */
+  readonly rounds?: number;
+  run(kind: DaemonKind, sizes: Sizes): Promise<Readings>;
+}
+
+/** New flows or events a second wherever a steady rate is meant. */
+export const EVENT_RATE = 20_000;
+/** Fast enough not to bore, slow enough for both daemons to follow without loss. */
+export const FILL_RATE = 30_000;
+/** Enough for the compiler of the JavaScript engine to have seen every hot path. */
+export const WARM_UP = 40_000;
