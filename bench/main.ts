@@ -2,13 +2,12 @@
  * `npm run bench`: the reference and ours in turn, on the same flows, in one run; prints one table.
  *
  * Needs root (it raises a limit of the kernel and puts it back), the reference, and a machine with nothing else to do.
- * `load` is the part that runs inside a namespace.
+ * `inside` is the part that runs inside a namespace.
  */
 import { Command, InvalidArgumentError } from "commander";
 import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
+import { type JobName, runInside } from "./inside/index.ts";
 import { raiseTableLimit } from "./kernel-limit.ts";
-import { runConnections } from "./load/tcp.ts";
-import { openFlows } from "./load/udp.ts";
 import { readingFigures } from "./reading.ts";
 import { facts, type Results, type Samples, tableText } from "./report.ts";
 import { type RowName, rows } from "./rows.ts";
@@ -43,13 +42,10 @@ program
   .description("Measure how long configuration files take, hostile ones too.")
   .action(() => say(readingFigures().join("\n"), process.stdout));
 
-/** What runs inside a namespace; the settings are those of `BenchPair`. */
-const loads = { udp: openFlows, tcp: runConnections } as const;
-
 program
-  .command("load <kind> <settings>", { hidden: true })
-  .action((kind: keyof typeof loads, settings: string) => {
-    process.stdout.write(`${JSON.stringify(loads[kind](JSON.parse(settings)))}\n`);
+  .command("inside <job> <settings>", { hidden: true })
+  .action(async (job: JobName, settings: string) => {
+    process.stdout.write(await runInside(job, settings));
   });
 
 async function bench(options: Options): Promise<void> {
@@ -79,6 +75,8 @@ function sizesFor(flows: number): Sizes {
     events: Math.max(20_000, flows / 4),
     burst: flows / 2,
     connections: Math.max(5000, flows / 20),
+    largest: flows * 10,
+    traced: Math.max(200_000, flows * 2.5),
   };
 }
 

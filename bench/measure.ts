@@ -36,6 +36,11 @@ export function median(values: readonly number[]): number {
   return (upper + lower) / 2;
 }
 
+/** The value below which that part of the sorted values lies. */
+export function quantile(sorted: Float64Array, part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
 /** The distance of the outermost runs, as a part of the median: 0.1 is "within 10 %". */
 export function spread(values: readonly number[]): number {
   const middle = median(values);

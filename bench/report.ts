@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { findDaemon } from "../lab/conntrackd.ts";
 import { median, spread } from "./measure.ts";
-import { BUFFER_BYTES, RESEND_QUEUE } from "./nodes.ts";
+import { BUFFER_BYTES, RESEND_QUEUE } from "./pair.ts";
 import { type Goal, type Row, type RowName, rowNames, rows } from "./rows.ts";
 import type { Sizes } from "./works/work.ts";
 
@@ -80,18 +80,22 @@ function cells(row: Row, reference: readonly number[], ours: readonly number[]):
     Number.isFinite(ratio) ? ratio.toFixed(2) : "–",
     `${percent(reference)}, ${percent(ours)}`,
     row.unit,
-    ...verdicts(row, ratio),
+    ...verdicts(row, median(ours), ratio),
   ];
 }
 
-/** What is promised and what is hoped for, and whether the ratio keeps it. */
-function verdicts({ target, stretch }: Row, ratio: number): [string, string] {
+/** What is promised and what is hoped for, and whether our median keeps it. */
+function verdicts({ target, stretch }: Row, ours: number, ratio: number): [string, string] {
   const verdict = (goal: Goal | undefined) => {
-    if (goal === undefined || !Number.isFinite(ratio)) return "";
-    const [sign, limit, isMet] =
-      "atMost" in goal
-        ? (["≤", goal.atMost, ratio <= goal.atMost] as const)
-        : (["≥", goal.atLeast, ratio >= goal.atLeast] as const);
+    if (goal === undefined) return "";
+    const [sign, limit, value] =
+      "oursAtMost" in goal
+        ? (["ours ≤", goal.oursAtMost, ours] as const)
+        : "atMost" in goal
+          ? (["≤", goal.atMost, ratio] as const)
+          : (["≥", goal.atLeast, ratio] as const);
+    if (!Number.isFinite(value)) return "";
+    const isMet = "atLeast" in goal ? value >= limit : value <= limit;
     return `${sign} ${limit}: ${isMet ? "met" : "missed"}`;
   };
   return [verdict(target), verdict(stretch)];

@@ -1,7 +1,7 @@
 /** As many flows as the generator can make, into a buffer that does not grow. */
 import type { DaemonKind } from "../../lab/conntrackd.ts";
 import { waitFor } from "../../lab/wait.ts";
-import { type BenchPair, withPair } from "../nodes.ts";
+import { type BenchPair, withPair } from "../pair.ts";
 import { EVENT_RATE, type Readings, type Sizes, WARM_UP, type Work } from "./work.ts";
 
 const QUIET_MS = 1500;

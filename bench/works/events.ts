@@ -3,8 +3,8 @@
  */
 import type { DaemonKind } from "../../lab/conntrackd.ts";
 import { waitFor } from "../../lab/wait.ts";
-import { EVENTS_PER_CONNECTION, UPDATES_PER_CONNECTION } from "../load/tcp.ts";
-import { type BenchPair, type NodeKinds, withPair } from "../nodes.ts";
+import { EVENTS_PER_CONNECTION, UPDATES_PER_CONNECTION } from "../inside/tcp.ts";
+import { type BenchPair, type NodeKinds, withPair } from "../pair.ts";
 import { EVENT_RATE, type Readings, type Sizes, WARM_UP, type Work } from "./work.ts";
 
 export const eventWorks: readonly Work[] = [

@@ -1,6 +1,6 @@
 /** The slope of memory between two sizes of the table, once every message is acknowledged. */
 import type { DaemonKind } from "../../lab/conntrackd.ts";
-import { withPair } from "../nodes.ts";
+import { withPair } from "../pair.ts";
 import { FILL_RATE, type Readings, type Sizes, type Work } from "./work.ts";
 
 export const memoryWorks: readonly Work[] = [{ name: "memory", rounds: 1, run: memory }];
@@ -19,7 +19,7 @@ async function memory(kind: DaemonKind, { flows, many }: Sizes): Promise<Reading
     return {
       "memory-active": (after.a - before.a) / (many - low),
       "memory-backup": (after.b - before.b) / (many - low),
-      "memory-empty": empty.a / 2 ** 20,
+      "memory-empty": empty.a / 1e6,
     };
   });
 }

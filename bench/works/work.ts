@@ -17,6 +17,10 @@ export interface Sizes {
   readonly burst: number;
   /** TCP connections. */
   readonly connections: number;
+  /** The largest table of those whose growth is looked at. */
+  readonly largest: number;
+  /** Events over which allocation is counted. */
+  readonly traced: number;
 }
 
 export type Readings = Partial<Record<RowName, number>>;

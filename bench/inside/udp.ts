@@ -42,6 +42,11 @@ export function openFlows({ count, first, rate }: Flows): LoadReport {
   return report;
 }
 
+/** The number of the flow that goes to a destination. */
+export function flowOf(address: number, port: number): number {
+  return (port - FIRST_PORT) * DESTINATIONS + (address - FIRST_DESTINATION);
+}
+
 function openSource(index: number): number {
   const fd = socket(c.AF_INET, c.SOCK_DGRAM, 0);
   const address = new DataView(new ArrayBuffer(ADDRESS_BYTES));

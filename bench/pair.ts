@@ -3,18 +3,17 @@
  *
  *     sink ── out0 · node-a · sync0 ── sync0 · node-b
  *
- * Both daemons get the same configuration, whatever their kind. All questions to them go through the reference's client:
- * it is the cheaper one, and asking must cost both the same.
+ * Both daemons get the same configuration, whatever their kind.
  */
-import { closeSync, openSync } from "node:fs";
-import { join } from "node:path";
-import { Conntrackd, type DaemonKind, findDaemon, projectRoot } from "../lab/conntrackd.ts";
-import { Lab, type Namespace, runOk } from "../lab/netns.ts";
+import { type ConfigSettings, Conntrackd, type DaemonKind } from "../lab/conntrackd.ts";
+import { Lab, type Namespace } from "../lab/netns.ts";
 import { waitFor } from "../lab/wait.ts";
-import type { LoadReport } from "./load/packets.ts";
-import type { Connections } from "./load/tcp.ts";
-import type { Flows } from "./load/udp.ts";
+import type { LoadReport } from "./inside/packets.ts";
+import type { Connections } from "./inside/tcp.ts";
+import type { Flows } from "./inside/udp.ts";
+import { runJob } from "./job.ts";
 import { cpuMicroseconds, residentBytes } from "./measure.ts";
+import { BenchNode, PATIENCE_MS } from "./node.ts";
 
 export interface NodeKinds {
   readonly a: DaemonKind;
@@ -27,10 +26,11 @@ export interface Cost {
   readonly b: number;
 }
 
-export interface Changes {
-  readonly created: number;
-  readonly updated: number;
-  readonly destroyed: number;
+export interface PairSettings {
+  /** More clauses of the mode. */
+  readonly modeLines?: readonly string[];
+  /** The kernel remembers when it has created a flow. */
+  readonly hasBirths?: true;
 }
 
 const SYNC = { a: "172.31.77.1", b: "172.31.77.2" } as const;
@@ -43,91 +43,6 @@ const HASH_SIZE = 262_144;
 const HASH_LIMIT = 4_194_304;
 /** Longer than any run. */
 const FLOW_TIMEOUT_SECONDS = 7200;
-const PATIENCE_MS = 180_000;
-const LOAD_PATIENCE_MS = 600_000;
-
-/** One node: its daemon, and what can be asked of it. */
-export class BenchNode {
-  readonly conntrackd: Conntrackd;
-
-  constructor(conntrackd: Conntrackd) {
-    this.conntrackd = conntrackd;
-  }
-
-  /** The text of `-s` or `-s <topic>`. */
-  report(...topic: readonly string[]): Promise<string> {
-    const client = findDaemon("reference") ?? "conntrackd";
-    return runOk([client, "-C", this.conntrackd.configPath, "-s", ...topic]);
-  }
-
-  /** Flows in a cache. */
-  async cached(cache: "internal" | "external"): Promise<number> {
-    return number(await this.report(), new RegExp(`cache ${cache}:\\ncurrent active.*?\\s(\\d+)`));
-  }
-
-  /** What a cache has counted. */
-  async changes(cache: "internal" | "external"): Promise<Changes> {
-    const text = await this.report();
-    const section = text.slice(text.indexOf(`cache ${cache}:`));
-    const count = (what: string) => number(section, new RegExp(`connections ${what}:\\s+(\\d+)`));
-    return {
-      created: count("created"),
-      updated: count("updated"),
-      destroyed: count("destroyed"),
-    };
-  }
-
-  /** Messages that wait for their acknowledgement. */
-  async unacknowledged(): Promise<number> {
-    return number(await this.report("rsqueue"), /len=(\d+)/);
-  }
-
-  async overruns(): Promise<number> {
-    return number(await this.report("runtime"), /netlink overrun:\s+(\d+)/);
-  }
-
-  /** Entries of the kernel's table. */
-  async kernelEntries(): Promise<number> {
-    const path = "/proc/sys/net/netfilter/nf_conntrack_count";
-    return Number(await this.conntrackd.namespace.runOk(["cat", path]));
-  }
-
-  /** Empties the kernel's table. */
-  async flushKernel(): Promise<void> {
-    await this.conntrackd.namespace.run(["conntrack", "-F"]);
-  }
-
-  /** Wall-clock seconds of `conntrackd <arguments>`, the program of this node, output thrown away. */
-  async seconds(...args: readonly string[]): Promise<number> {
-    const { namespace, binary, configPath, logPath } = this.conntrackd;
-    const errors = openSync(`${logPath}.stderr`, "a");
-    try {
-      const started = performance.now();
-      const stdio = ["ignore", "ignore", errors] as const;
-      const child = namespace.spawn([binary, "-C", configPath, ...args], { stdio: [...stdio] });
-      const status = await new Promise((resolve, reject) => {
-        child.on("error", reject);
-        child.on("exit", resolve);
-      });
-      if (status !== 0) throw new Error(`conntrackd ${args.join(" ")} exits with ${status}`);
-      return (performance.now() - started) / 1000;
-    } finally {
-      closeSync(errors);
-    }
-  }
-
-  async waitForCached(cache: "internal" | "external", flows: number): Promise<void> {
-    let seen = -1;
-    const isThere = async () => (seen = await this.cached(cache)) === flows;
-    const what = `${flows} flows in the ${cache} cache of ${this.conntrackd.namespace.label}`;
-    try {
-      await waitFor(isThere, { what, timeoutMs: PATIENCE_MS, everyMs: 100 });
-    } catch (error) {
-      const { message } = error as Error;
-      throw new Error(`${message}: ${seen}, ${await this.overruns()} overruns`);
-    }
-  }
-}
 
 export class BenchPair {
   readonly a: BenchNode;
@@ -143,7 +58,7 @@ export class BenchPair {
   }
 
   /** Builds the nodes; the daemons are configured and not started. */
-  static async create(kinds: NodeKinds): Promise<BenchPair> {
+  static async create(kinds: NodeKinds, settings: PairSettings): Promise<BenchPair> {
     const lab = Lab.create();
     try {
       const [a, b, sink] = await Promise.all([
@@ -153,7 +68,7 @@ export class BenchPair {
       ]);
       await lab.link({ at: a, as: "sync0" }, { at: b, as: "sync0" });
       await lab.link({ at: a, as: "out0" }, { at: sink, as: "sink0" });
-      await Promise.all([prepare(a, SYNC.a), prepare(b, SYNC.b)]);
+      await Promise.all([prepare(a, SYNC.a, settings), prepare(b, SYNC.b, settings)]);
       await a.ip([
         "addr add 10.255.255.2/30 dev out0",
         // Nobody has this hardware address: the sink throws every packet away.
@@ -162,8 +77,12 @@ export class BenchPair {
       ]);
       return new BenchPair(
         lab,
-        new BenchNode(daemon(lab, a, kinds.a, SYNC.a, SYNC.b)),
-        new BenchNode(daemon(lab, b, kinds.b, SYNC.b, SYNC.a)),
+        new BenchNode(
+          new Conntrackd({ namespace: a, dir: lab.dir }, kinds.a, config("a", settings)),
+        ),
+        new BenchNode(
+          new Conntrackd({ namespace: b, dir: lab.dir }, kinds.b, config("b", settings)),
+        ),
       );
     } catch (error) {
       lab.destroy();
@@ -181,23 +100,14 @@ export class BenchPair {
   async open(count: number, rate = 0): Promise<LoadReport> {
     const flows: Flows = { count, rate, first: this.#flows };
     this.#flows += count;
-    return this.#load("udp", flows);
+    return runJob(this.a.conntrackd.namespace, "udp", flows);
   }
 
   /** Opens, uses and closes TCP connections through node a, lap after lap over a pool of ports. */
   async connections(load: Omit<Connections, "first">): Promise<LoadReport> {
     const first = this.#connections;
     this.#connections += load.count;
-    return this.#load("tcp", { ...load, first });
-  }
-
-  async #load(kind: string, settings: Flows | Connections): Promise<LoadReport> {
-    const bundle = join(projectRoot, "dist/bench.mjs");
-    // On a firewall packets do not wait for daemons.
-    const program = ["nice", "-n", "-15", process.execPath, bundle, "load", kind];
-    const words = [...program, JSON.stringify(settings)];
-    const text = await this.a.conntrackd.namespace.runOk(words, { timeoutMs: LOAD_PATIENCE_MS });
-    return JSON.parse(text) as LoadReport;
+    return runJob(this.a.conntrackd.namespace, "tcp", { ...load, first });
   }
 
   /** Waits until node b has all flows, and has said so. */
@@ -244,8 +154,12 @@ export class BenchPair {
 }
 
 /** Runs `work` on a fresh pair and removes the pair. */
-export async function withPair<T>(kinds: NodeKinds, work: (pair: BenchPair) => Promise<T>) {
-  const pair = await BenchPair.create(kinds);
+export async function withPair<T>(
+  kinds: NodeKinds,
+  work: (pair: BenchPair) => Promise<T>,
+  settings: PairSettings = {},
+): Promise<T> {
+  const pair = await BenchPair.create(kinds, settings);
   try {
     return await work(pair);
   } finally {
@@ -253,7 +167,7 @@ export async function withPair<T>(kinds: NodeKinds, work: (pair: BenchPair) => P
   }
 }
 
-async function prepare(space: Namespace, address: string): Promise<void> {
+async function prepare(space: Namespace, address: string, settings: PairSettings): Promise<void> {
   await space.ip(`addr add ${address}/30 dev sync0`);
   // A rule that looks at the state switches tracking on. The link itself is not tracked, as on a real firewall.
   await space.nft(`table inet bench {
@@ -265,30 +179,25 @@ async function prepare(space: Namespace, address: string): Promise<void> {
   await space.sysctl({
     "net/netfilter/nf_conntrack_events": 1,
     "net/netfilter/nf_conntrack_udp_timeout": FLOW_TIMEOUT_SECONDS,
+    "net/netfilter/nf_conntrack_timestamp": settings.hasBirths === true ? 1 : 0,
   });
 }
 
-function daemon(lab: Lab, namespace: Namespace, kind: DaemonKind, address: string, peer: string) {
-  return new Conntrackd({ namespace, dir: lab.dir }, kind, {
+function config(node: "a" | "b", { modeLines = [] }: PairSettings): ConfigSettings {
+  return {
     ignore: ["127.0.0.1", SYNC.a, SYNC.b],
     link: {
       interface: "sync0",
-      address,
-      peer,
+      address: SYNC[node],
+      peer: SYNC[node === "a" ? "b" : "a"],
       lines: [`SndSocketBuffer ${BUFFER_BYTES}`, `RcvSocketBuffer ${BUFFER_BYTES}`],
     },
-    modeLines: [`ResendQueueSize ${RESEND_QUEUE}`],
+    modeLines: [`ResendQueueSize ${RESEND_QUEUE}`, ...modeLines],
     generalLines: [
       `HashSize ${HASH_SIZE}`,
       `HashLimit ${HASH_LIMIT}`,
       `NetlinkBufferSize ${BUFFER_BYTES}`,
       `NetlinkBufferSizeMaxGrowth ${BUFFER_BYTES}`,
     ],
-  });
-}
-
-function number(text: string, pattern: RegExp): number {
-  const found = pattern.exec(text)?.[1];
-  if (found === undefined) throw new Error(`the report of the daemon has changed: ${text}`);
-  return Number(found);
+  };
 }
