@@ -100,16 +100,21 @@ class Poll : public Napi::ObjectWrap<Poll> {
     static_cast<Poll*>(poll)->Release();
   }
 
+  /// Which of the two things wanted is there; who wants one thing needs not ask. An error or a
+  /// hang-up wakes whoever waits, for reading or writing: the call will tell it.
+  int Which() const {
+    epoll_event ready{};
+    if (epoll_wait(epoll_, &ready, 1, 0) < 1) return 0;
+    if (ready.events & (EPOLLERR | EPOLLHUP)) return wanted_;
+    return (ready.events & EPOLLIN ? UV_READABLE : 0) | (ready.events & EPOLLOUT ? UV_WRITABLE : 0);
+  }
+
   /// Calls JavaScript the way Node does: an exception becomes an uncaught exception.
   static void OnReady(uv_poll_t* handle, int status, int) {
     auto* poll = static_cast<Poll*>(handle->data);
-    epoll_event ready{};
-    if (status == 0 && epoll_wait(poll->epoll_, &ready, 1, 0) < 1) return;
-    int events = 0;
-    if (ready.events & EPOLLIN) events |= UV_READABLE;
-    if (ready.events & EPOLLOUT) events |= UV_WRITABLE;
-    // An error or a hang-up wakes whoever waits, for reading or writing: the call will tell it.
-    if (ready.events & (EPOLLERR | EPOLLHUP)) events = poll->wanted_;
+    int events = poll->wanted_;
+    if (status == 0 && events == (UV_READABLE | UV_WRITABLE)) events = poll->Which();
+    if (events == 0) return;
     const Napi::Env env = poll->Env();
     const Napi::HandleScope scope(env);
     const napi_value arguments[] = {Napi::Number::New(env, status), Napi::Number::New(env, events)};

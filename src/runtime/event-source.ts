@@ -1,12 +1,13 @@
 /**
  * The socket that hears what happens to the connection-tracking table.
  *
- * When a wake-up finds a queue and not a single event, the next look waits a moment, so that events
- * gather and one system call serves many: under load the calls are the cost. A single event is served
- * at once.
+ * Where many events come, the next look waits a moment, so that they gather (`gathering.ts`); few are
+ * served at once.
  */
+import { performance } from "node:perf_hooks";
 import { SOL_NETLINK } from "../../native/constants.ts";
 import * as native from "../../native/index.ts";
+import { Gathering } from "./gathering.ts";
 import {
   EAGAIN,
   ENOBUFS,
@@ -32,9 +33,6 @@ const NETLINK_NO_ENOBUFS = 5;
 /** No event of today's kernels is larger. */
 const EVENT_SLOT_BYTES = 4096;
 const MAX_SLOTS = 256;
-/** A batch from which on events are given time to gather. */
-const GATHER_FROM = 4;
-const GATHER_MS = 1;
 /** A smaller buffer may overrun while events gather: it is emptied as they come. */
 const GATHER_MIN_BUFFER_BYTES = 1 << 20;
 
@@ -49,8 +47,8 @@ export interface EventSourceOptions {
   /** `NetlinkBufferSize` and its ceiling, in bytes; 0: what the system gives. */
   readonly bufferBytes: number;
   readonly bufferMaxBytes: number;
-  /** Events are about to be taken: look at the clock once for all of them. */
-  readonly onWake: () => void;
+  /** Events are about to be taken; `now` is `performance.now()`, read once for all of them. */
+  readonly onWake: (now: number) => void;
   readonly onEvent: (bytes: Uint8Array, at: number, end: number) => void;
   /** Events were taken: send what they caused. */
   readonly onTurn: () => void;
@@ -62,10 +60,11 @@ export class EventSource {
   readonly #reader: MessageReader;
   readonly #poll: native.Poll;
   readonly #options: EventSourceOptions;
-  #gathering: NodeJS.Timeout | undefined;
+  readonly #gathering: Gathering;
   #again: NodeJS.Immediate | undefined;
   #bufferBytes: number;
   #isListening = false;
+  #isPaused = false;
 
   constructor(options: EventSourceOptions) {
     this.#options = options;
@@ -83,7 +82,9 @@ export class EventSource {
     this.#bufferBytes = receiveBufferSize(fd);
     const slots = Math.min(MAX_SLOTS, options.iterationLimit + 1);
     this.#reader = new MessageReader(fd, EVENT_SLOT_BYTES, slots);
-    this.#poll = new native.Poll(fd, () => this.#turn());
+    const turn = () => this.#turn();
+    this.#poll = new native.Poll(fd, turn);
+    this.#gathering = new Gathering(turn);
   }
 
   /** Size of the receive buffer as the kernel counts it. */
@@ -93,15 +94,16 @@ export class EventSource {
 
   /** Listen, or go on listening. */
   start(): void {
-    if (!this.#isListening) this.#poll.start(native.READABLE);
-    this.#isListening = true;
+    this.#isPaused = false;
+    this.#listen();
   }
 
   /** Stop listening; what happens meanwhile waits in the socket as far as it has room. */
   pause(): void {
-    clearTimeout(this.#gathering);
+    this.#isPaused = true;
+    this.#gathering.stop();
     clearImmediate(this.#again);
-    this.#pause();
+    this.#ignore();
   }
 
   /** Take what is there now. Answers whether there may be more. */
@@ -123,8 +125,8 @@ export class EventSource {
   }
 
   close(): void {
-    clearTimeout(this.#gathering);
     clearImmediate(this.#again);
+    this.#gathering.close();
     this.#poll.close();
   }
 
@@ -137,32 +139,42 @@ export class EventSource {
   }
 
   #turn(): void {
-    this.#options.onWake();
+    const now = performance.now();
+    this.#options.onWake(now);
     const count = this.#reader.read(this.#options.onEvent);
-    if (count === ENOBUFS) {
-      this.#options.onOverrun();
-      this.#soon();
-      return;
-    }
-    if (count > 0) this.#options.onTurn();
-    if (count === this.#reader.slots) this.#soon();
-    else if (count >= GATHER_FROM && this.#bufferBytes >= GATHER_MIN_BUFFER_BYTES) this.#gather();
+    if (count === ENOBUFS) this.#options.onOverrun();
     else if (count < 0 && count !== EAGAIN) throw new SystemError("receive", count);
-    else this.start();
+    if (count > 0) this.#options.onTurn();
+    if (this.#isPaused) return;
+    if (count === this.#reader.slots || count === ENOBUFS) this.#lookSoon();
+    else if (count > 0 && this.#mayGather(count, now)) this.#lookLater();
+    else this.#listen();
+  }
+
+  #mayGather(count: number, now: number): boolean {
+    if (this.#bufferBytes < GATHER_MIN_BUFFER_BYTES) return false;
+    return this.#gathering.isWorthwhile(count, now);
+  }
+
+  #listen(): void {
+    this.#gathering.stop();
+    if (!this.#isListening) this.#poll.start(native.READABLE);
+    this.#isListening = true;
   }
 
   /** More waits: go on when the other descriptors had their turn. */
-  #soon(): void {
-    this.#pause();
+  #lookSoon(): void {
+    this.#gathering.stop();
+    this.#ignore();
     this.#again = setImmediate(this.#resume);
   }
 
-  #gather(): void {
-    this.#pause();
-    this.#gathering = setTimeout(this.#resume, GATHER_MS);
+  #lookLater(): void {
+    this.#ignore();
+    this.#gathering.wait();
   }
 
-  #pause(): void {
+  #ignore(): void {
     if (this.#isListening) this.#poll.stop();
     this.#isListening = false;
   }

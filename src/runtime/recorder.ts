@@ -106,8 +106,8 @@ export class Recorder implements Service {
 
   #openWatch(config: Config): TableWatch {
     return new TableWatch(config, this.#log, {
-      onWake: () => {
-        this.#wokeAt = this.now();
+      onWake: (now) => {
+        this.#wokeAt = now;
       },
       onEvent: (bytes, at, end) => this.machine.kernelEvent(bytes, at, end, this.#wokeAt),
       onTurn: () => this.#turn(),

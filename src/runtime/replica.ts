@@ -162,8 +162,8 @@ export class Replica implements Service {
     }
     return new TableWatch(config, this.#log, {
       ...(this.engine.expectations === undefined ? {} : { groups: EXPECTATION_GROUPS }),
-      onWake: () => {
-        this.#wokeAt = this.now();
+      onWake: (now) => {
+        this.#wokeAt = now;
       },
       onEvent: (bytes, at, end) => this.engine.kernelEvent(bytes, at, end, this.#wokeAt),
       onTurn: () => this.#turn(),

@@ -1,0 +1,56 @@
+/**
+ * Giving events time to gather: under load the system calls are the cost, and one call that serves many events is
+ * cheaper than one for each. Whoever listens alone to few events serves each at once.
+ *
+ * What counts is how many arrive in a time, not how many a look finds: a daemon that is quick finds them one by one.
+ */
+import * as native from "../../native/index.ts";
+
+/** So many events within a period are many. */
+const MANY = 4;
+const PERIOD_MS = 1;
+/** How long events gather, at the most: the price is paid in the delay of each. */
+const GATHER_MICROSECONDS = 1000;
+
+export class Gathering {
+  /** Finer than a timer of Node, and without its bookkeeping. */
+  readonly #timerFd: number;
+  readonly #timer: native.Poll;
+  #isWaiting = false;
+  #periodStart = 0;
+  #inPeriod = 0;
+
+  /** `onTime` is called when events have had their time. */
+  constructor(onTime: () => void) {
+    this.#timerFd = native.timerCreate();
+    this.#timer = new native.Poll(this.#timerFd, onTime);
+    this.#timer.start(native.READABLE);
+  }
+
+  /** `count` events were taken by a look at `now` (milliseconds): whether so many come that the next ones shall gather. */
+  isWorthwhile(count: number, now: number): boolean {
+    if (this.#isWaiting) return count >= MANY;
+    if (now - this.#periodStart > PERIOD_MS) {
+      this.#periodStart = now;
+      this.#inPeriod = 0;
+    }
+    this.#inPeriod += count;
+    return this.#inPeriod >= MANY;
+  }
+
+  /** Begin to wait, or go on: setting the timer again takes back that it has expired. */
+  wait(): void {
+    this.#isWaiting = true;
+    native.timerArm(this.#timerFd, GATHER_MICROSECONDS);
+  }
+
+  stop(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    native.timerArm(this.#timerFd, 0);
+  }
+
+  close(): void {
+    this.#timer.close();
+  }
+}
