@@ -21,15 +21,23 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Programs that people run: a launcher each in bin/. */
 const programs = {
-  conntrackd: "src/cli/conntrackd.ts",
   "conntrackd-lint": "src/cli/conntrackd-lint.ts",
   nfct: "src/cli/nfct.ts",
 };
+const example = path.join(root, "doc/sync/ftfw/conntrackd.conf");
 /**
  * Programs that shall be there at once, because scripts call them in loops: one CommonJS file each, which Node
- * starts sooner than modules.
+ * starts sooner than modules, with the code that it compiled when it ran for the cache.
  */
-const quickPrograms = { conntrack: "src/cli/conntrack.ts" };
+const quickPrograms = {
+  conntrack: { file: "src/cli/conntrack.ts", run: { words: ["-C"] } },
+  conntrackd: { file: "src/cli/conntrackd.ts", run: { words: ["-C", example, "-s"] } },
+};
+/** What `conntrackd` loads when it is no client, in a file of its own. */
+const daemon = {
+  file: "src/cli/conntrackd-daemon.ts",
+  run: { call: `module.exports.lintMain([${JSON.stringify(example)}]);` },
+};
 /** Programs of the project's own. */
 const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
 
@@ -67,23 +75,37 @@ export async function build({ quiet = false } = {}) {
       js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
     },
   });
+  const quick = { ...quickPrograms, "conntrackd-daemon": daemon };
+  const files = Object.entries(quick).map(([name, { file }]) => [name, file]);
   await bundle({
     ...common,
-    entryPoints: quickPrograms,
+    entryPoints: Object.fromEntries(files),
     outExtension: { ".js": ".cjs" },
     format: "cjs",
     define: { ...define, "import.meta.url": "moduleUrl" },
     banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    supported: { "dynamic-import": false },
+    plugins: [daemonApart],
   });
   copyFileSync(
     path.join(root, "native/build/Release/flowkeeper.node"),
     path.join(dist, "flowkeeper.node"),
   );
-  for (const name of Object.keys(quickPrograms)) addCompileCache(dist, name, ["-C"]);
+  for (const [name, { run }] of Object.entries(quick)) addCompileCache(dist, name, run);
   replaceFolder(dist, path.join(root, "dist"));
   for (const name of Object.keys(programs)) writeLauncher(name, `${name}.mjs`);
   for (const name of Object.keys(quickPrograms)) writeLauncher(name, `${name}.cjs`);
 }
+
+/** Whoever loads the daemon, or the reader of configurations, at run time finds it in the daemon's file. */
+const daemonApart = {
+  name: "daemon-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(conntrackd-daemon|config-file)\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./conntrackd-daemon.cjs", external: true } : undefined,
+    );
+  },
+};
 
 function replaceFolder(made, place) {
   const old = `${made}.old`;

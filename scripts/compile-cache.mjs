@@ -26,17 +26,22 @@ const MAKE = `const script = new vm.Script(source, { filename: file });
 process.argv = [process.argv[0], file, ...ARGUMENTS];
 process.on("exit", () => fs.writeFileSync(file + ".cache", script.createCachedData()));
 script.runInThisContext()(require, module, exports, file, __dirname);
+CALL
 `;
 
-/** `folder/name.cjs` becomes a loader of itself; the arguments must do no harm. */
-export function addCompileCache(folder, name, programArguments) {
+/**
+ * `folder/name.cjs` becomes a loader of itself. `words` is its command line when it is run for the cache, and `call` what
+ * is done with its exports then; both must do no harm.
+ */
+export function addCompileCache(folder, name, { words = [], call = "" }) {
   const program = `${name}-program.cjs`;
   const compile = COMPILE.replace("NAME", JSON.stringify(program));
   renameSync(path.join(folder, `${name}.cjs`), path.join(folder, program));
   writeFileSync(path.join(folder, `${name}.cjs`), compile + LOAD);
   const make = compile.replace("__dirname", JSON.stringify(folder)) + MAKE;
   const script = make
-    .replace("ARGUMENTS", JSON.stringify(programArguments))
+    .replace("ARGUMENTS", JSON.stringify(words))
+    .replace("CALL", call)
     .replace("file, __dirname)", `file, ${JSON.stringify(folder)})`);
   spawnSync(process.execPath, ["-e", script], { stdio: "ignore" });
 }

@@ -53,7 +53,7 @@ async function allocation(kind: DaemonKind, { traced }: Sizes): Promise<Readings
 async function startTraced({ conntrackd }: BenchNode): Promise<void> {
   const trace = openSync(traceOf(conntrackd), "w");
   const flags = ["--trace-gc", "--trace-gc-nvp", "--expose-gc", `--import=${COLLECT_ON_SIGNAL}`];
-  const program = join(projectRoot, "dist/conntrackd.mjs");
+  const program = join(projectRoot, "dist/conntrackd.cjs");
   const words = [process.execPath, ...flags, program, "-C", conntrackd.configPath];
   conntrackd.namespace.spawn(words, { stdio: ["ignore", trace, trace] });
   closeSync(trace);

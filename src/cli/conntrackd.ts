@@ -18,7 +18,7 @@ type RequestLine = Extract<CommandLine, { kind: "request" }>;
 async function main(): Promise<number | undefined> {
   // Not of the reference, which takes letters behind a dash there.
   if (process.argv[2] === "config-lint") {
-    return (await import("./lint-main.ts")).lintMain(process.argv.slice(3));
+    return (await import("./conntrackd-daemon.ts")).lintMain(process.argv.slice(3));
   }
   const line = parseCommandLine(process.argv.slice(2));
   switch (line.kind) {
@@ -73,48 +73,19 @@ async function launch(): Promise<number> {
   return launchDaemon(process.argv.slice(1), READY_FD_VARIABLE);
 }
 
-async function serve(line: DaemonLine): Promise<number | undefined> {
+async function serve({
+  configFile,
+  background,
+  warnings,
+}: DaemonLine): Promise<number | undefined> {
   process.title = "conntrackd";
   process.umask(0o177);
-  const speak = await voice();
-  for (const text of line.warnings) speak.warning(text);
-  const [{ loadConfig }, { unsupported }, { Daemon }, { Log, LogFileError }, native, launcher] =
-    await Promise.all([
-      import("../runtime/config-file.ts"),
-      import("../config/index.ts"),
-      import("../runtime/daemon.ts"),
-      import("../runtime/log.ts"),
-      import("../../native/index.ts"),
-      import("../runtime/launcher.ts"),
-    ]);
-  const config = loadConfig(line.configFile, speak, native.interfaceIndex);
-  if (config === undefined) return 1;
-  const refused = unsupported(config);
-  for (const sentence of refused) speak.error(sentence);
-  if (refused.length > 0) return 1;
-  const log = new Log({ errnoText: native.errnoText });
-  if (line.background) log.quietTerminal();
-  try {
-    const daemon = await Daemon.start({
-      config,
-      log,
-      onReady: () => {
-        if (line.background) {
-          log.notice("-- starting in daemon mode --");
-          log.leaveTerminal();
-          launcher.leaveTerminal(READY_FD_VARIABLE);
-        } else {
-          log.notice("-- starting in console mode --");
-        }
-      },
-    });
-    return daemon === undefined ? 1 : undefined;
-  } catch (error) {
-    if (!(error instanceof LogFileError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return 1;
-  }
+  const [{ serve: run }, speak] = await Promise.all([import("./conntrackd-daemon.ts"), voice()]);
+  for (const text of warnings) speak.warning(text);
+  const readyVariable = background ? READY_FD_VARIABLE : undefined;
+  return run({ configFile, readyVariable, speak });
 }
 
-const status = await main();
-if (status !== undefined) process.exitCode = status;
+void main().then((status) => {
+  if (status !== undefined) process.exitCode = status;
+});
