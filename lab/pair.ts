@@ -20,6 +20,8 @@ export interface Pair {
   readonly lab: Lab;
   readonly a: PairNode;
   readonly b: PairNode;
+  /** The same nodes with other daemons' configurations. The daemons of before must have ended. */
+  reconfigure(config: Partial<ConfigSettings>): Pair;
   destroy(): void;
 }
 
@@ -56,19 +58,26 @@ export async function createPair(options: PairOptions): Promise<Pair> {
     for (const i of links.keys())
       await lab.link({ at: a, as: `sync${i}` }, { at: b, as: `sync${i}` });
     await Promise.all([prepareNode(a, "a", links), prepareNode(b, "b", links)]);
-    const node = (namespace: Namespace, side: Side, kind: DaemonKind) => ({
+    const node = (
+      namespace: Namespace,
+      side: Side,
+      kind: DaemonKind,
+      config: Partial<ConfigSettings>,
+    ) => ({
       namespace,
       conntrackd: new Conntrackd({ namespace, dir: lab.dir }, kind, {
         ...settings(side, links),
-        ...options.config,
+        ...config,
       }),
     });
-    return {
+    const pairOf = (config: Partial<ConfigSettings>): Pair => ({
       lab,
-      a: node(a, "a", options.a),
-      b: node(b, "b", options.b),
+      a: node(a, "a", options.a, config),
+      b: node(b, "b", options.b, config),
+      reconfigure: pairOf,
       destroy: () => lab.destroy(),
-    };
+    });
+    return pairOf(options.config ?? {});
   } catch (error) {
     lab.destroy();
     throw error;

@@ -1,6 +1,6 @@
 /**
  * The generated pages are up to date. `npm run docs` writes them (UPDATE=1), from the rows of the
- * grammar and from the fixtures.
+ * grammar, from the fixtures, and from what tests declare that they show.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import { diagrams } from "../grammar/pages/diagrams.ts";
 import { ebnf } from "../grammar/pages/ebnf.ts";
 import { manual } from "../grammar/pages/manual.ts";
 import { inspectConfig } from "../src/config/index.ts";
+import { compatibilityPage, lostRows } from "./support/compatibility.ts";
 import { verdictPage } from "./support/verdicts.ts";
 
 const doc = join(import.meta.dirname, "../doc");
@@ -18,6 +19,7 @@ const pages: readonly (readonly [string, string])[] = [
   ["conntrackd.conf.5.md", manual()],
   ["grammar.ebnf", ebnf()],
   ["config-verdicts.md", verdictPage()],
+  ["compatibility.md", compatibilityPage()],
   ...pictures,
 ];
 
@@ -33,6 +35,9 @@ describe("generated pages (npm run docs)", () => {
   it.each(pages)("doc/%s is up to date", (name, text) => {
     const path = join(doc, name);
     expect(existsSync(path) ? readFileSync(path, "utf8") : undefined).toBe(text);
+  });
+  it("names no test that is gone", () => {
+    expect(lostRows()).toEqual([]);
   });
   it("has no picture of a clause that is gone", () => {
     const files = readdirSync(join(doc, "diagrams")).map((name) => `diagrams/${name}`);
