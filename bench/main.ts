@@ -7,12 +7,13 @@
 import { Command, InvalidArgumentError } from "commander";
 import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
 import { type JobName, runInside } from "./inside/index.ts";
-import { raiseTableLimit } from "./kernel-limit.ts";
+import { KernelTable } from "./kernel-table.ts";
 import { readingFigures } from "./reading.ts";
+import { record } from "./record.ts";
 import { facts, type Results, type Samples, tableText } from "./report.ts";
 import { type RowName, rows } from "./rows.ts";
 import { works } from "./works/index.ts";
-import type { Readings, Sizes, Work } from "./works/work.ts";
+import { BUCKETS, type Readings, type Sizes, type Work } from "./works/work.ts";
 
 interface Options {
   readonly rounds: number;
@@ -20,6 +21,7 @@ interface Options {
   readonly only?: readonly string[];
   readonly quick?: true;
   readonly markdown?: true;
+  readonly record?: true;
 }
 
 const DEFAULT_ROUNDS = 5;
@@ -35,6 +37,7 @@ const program = new Command("bench")
   .option("--only <names...>", `of ${works.map(({ name }) => name).join(", ")}`)
   .option("--quick", "one small round: for a look, not for the record")
   .option("--markdown", "print a table in Markdown")
+  .option("--record", "write bench/results.md, and doc/growth.svg")
   .action((options: Options) => bench(options));
 
 program
@@ -55,15 +58,16 @@ async function bench(options: Options): Promise<void> {
   const flows = options.quick === true ? QUICK_FLOWS : options.flows;
   const rounds = options.quick === true ? 1 : options.rounds;
   const sizes = sizesFor(flows);
-  const restore = raiseTableLimit(TABLE_LIMIT);
+  const kernelTable = new KernelTable();
   try {
     say(facts(sizes, rounds).join("\n"), process.stderr);
-    const results = await measure(chosenWorks(options), sizes, rounds);
+    const results = await measure(chosenWorks(options), sizes, rounds, kernelTable);
     const lines = facts(sizes, rounds);
     const head = options.markdown === true ? lines.map((line) => `- ${line}`) : lines;
     say(`${head.join("\n")}\n\n${tableText(results, options.markdown === true)}`, process.stdout);
+    if (options.record === true) record(results, lines);
   } finally {
-    restore();
+    kernelTable.restore();
   }
 }
 
@@ -87,13 +91,19 @@ function chosenWorks({ only }: Options): readonly Work[] {
   return works.filter(({ name }) => only.includes(name));
 }
 
-async function measure(chosen: readonly Work[], sizes: Sizes, rounds: number): Promise<Results> {
+async function measure(
+  chosen: readonly Work[],
+  sizes: Sizes,
+  rounds: number,
+  kernelTable: KernelTable,
+): Promise<Results> {
   const results: Results = { reference: new Map(), ours: new Map() };
   for (const work of chosen) {
     for (let round = 0; round < Math.min(rounds, work.rounds ?? rounds); round += 1) {
       // Who is first alternates, so that a machine that warms up favours nobody.
       const order: readonly DaemonKind[] = ["reference", "ours"];
       for (const kind of round % 2 === 0 ? order : order.toReversed()) {
+        kernelTable.set({ entries: TABLE_LIMIT, buckets: work.buckets ?? BUCKETS });
         const readings = await work.run(kind, sizes);
         collect(results[kind], readings);
         say(`${work.name} ${round + 1} ${kind}: ${summary(readings)}`, process.stderr);

@@ -10,12 +10,17 @@ import { readdirSync, readFileSync } from "node:fs";
 export function cpuMicroseconds(pids: readonly number[]): number {
   let nanoseconds = 0;
   for (const pid of pids) {
-    for (const task of readdirSync(`/proc/${pid}/task`)) {
+    for (const task of threads(pid)) {
       const text = readFileSync(`/proc/${pid}/task/${task}/schedstat`, "utf8");
       nanoseconds += Number(text.split(" ")[0]);
     }
   }
   return nanoseconds / 1000;
+}
+
+/** The threads of a process. */
+export function threads(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).map(Number);
 }
 
 /** Proportional set size of these processes, in bytes. */

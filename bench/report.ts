@@ -2,13 +2,12 @@
  * The report of a run: facts about the machine, then one line a row with both medians and their ratio.
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem } from "node:os";
 import { findDaemon } from "../lab/conntrackd.ts";
 import { median, spread } from "./measure.ts";
 import { BUFFER_BYTES, RESEND_QUEUE } from "./pair.ts";
 import { type Goal, type Row, type RowName, rowNames, rows } from "./rows.ts";
-import type { Sizes } from "./works/work.ts";
+import { BUCKETS, type Sizes } from "./works/work.ts";
 
 /** The readings of one kind: all rounds of each row. */
 export type Samples = Map<RowName, number[]>;
@@ -33,14 +32,13 @@ const HEAD = [
 /** What somebody needs to judge or repeat the numbers. */
 export function facts(sizes: Sizes, rounds: number): string[] {
   const cores = cpus();
-  const buckets = readFileSync("/proc/sys/net/netfilter/nf_conntrack_buckets", "utf8").trim();
   return [
     `${new Date().toISOString().slice(0, 10)}: ${cores.length} cores (${cores[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
     `Node ${process.versions.node}; reference: ${referenceVersion()}; load average ${loadavg()
       .map((load) => load.toFixed(1))
       .join(", ")}`,
     `${rounds} rounds, medians; ${sizes.flows} flows (many: ${sizes.many}), ${sizes.events} events, ${sizes.connections} connections, bursts of ${sizes.burst}`,
-    `FTFW over UDP, event and link buffers ${BUFFER_BYTES} bytes, resend queue ${RESEND_QUEUE}, nf_conntrack_buckets ${buckets}`,
+    `FTFW over UDP, event and link buffers ${BUFFER_BYTES} bytes, resend queue ${RESEND_QUEUE}, nf_conntrack_buckets ${BUCKETS}`,
   ];
 }
 

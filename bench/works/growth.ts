@@ -7,11 +7,13 @@ import type { DaemonKind } from "../../lab/conntrackd.ts";
 import { withPair } from "../pair.ts";
 import { type GrowthSize, growthNodes, growthRow, growthSizes } from "../rows.ts";
 import { startWith } from "./steps.ts";
-import { EVENT_RATE, type Readings, type Sizes, WARM_UP, type Work } from "./work.ts";
+import { EVENT_RATE, MANY_BUCKETS, type Readings, type Sizes, WARM_UP, type Work } from "./work.ts";
 
 const EVENTS = 60_000;
 
-export const growthWorks: readonly Work[] = [{ name: "growth", rounds: 2, run: growth }];
+export const growthWorks: readonly Work[] = [
+  { name: "growth", rounds: 2, buckets: MANY_BUCKETS, run: growth },
+];
 
 async function growth(kind: DaemonKind, { largest }: Sizes): Promise<Readings> {
   const readings: Readings = {};

@@ -14,6 +14,7 @@ async function stalls(kind: DaemonKind, { many }: Sizes): Promise<Readings> {
   return withPair({ a: kind, b: kind }, async (pair) => {
     const { a, b } = pair;
     await startWith(pair, many);
+    pair.prefer();
     const idle = await a.longestWait(() => new Promise((resolve) => setTimeout(resolve, IDLE_MS)));
     const dump = await a.longestWait(() => a.seconds("-i"));
     await b.conntrackd.commandOk("-f", "external");

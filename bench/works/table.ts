@@ -4,11 +4,16 @@
 import type { DaemonKind } from "../../lab/conntrackd.ts";
 import { withPair } from "../pair.ts";
 import { failOver, startWith } from "./steps.ts";
-import type { Readings, Sizes, Work } from "./work.ts";
+import { MANY_BUCKETS, type Readings, type Sizes, type Work } from "./work.ts";
 
 export const tableWorks: readonly Work[] = [
   { name: "table", run: table },
-  { name: "commit-many", run: commitMany },
+  { name: "commit-many", run: (kind, sizes) => commitMany(kind, sizes, "commit-many") },
+  {
+    name: "commit-many-roomy",
+    buckets: MANY_BUCKETS,
+    run: (kind, sizes) => commitMany(kind, sizes, "commit-many-roomy"),
+  },
 ];
 
 async function table(kind: DaemonKind, { flows }: Sizes): Promise<Readings> {
@@ -34,10 +39,14 @@ async function table(kind: DaemonKind, { flows }: Sizes): Promise<Readings> {
   });
 }
 
-async function commitMany(kind: DaemonKind, { many }: Sizes): Promise<Readings> {
+async function commitMany(
+  kind: DaemonKind,
+  { many }: Sizes,
+  row: "commit-many" | "commit-many-roomy",
+): Promise<Readings> {
   return withPair({ a: kind, b: kind }, async (pair) => {
     await startWith(pair, many);
     const { commit, microseconds } = await failOver(pair, many);
-    return { "commit-many": many / commit.seconds, "commit-many-cpu": microseconds / many };
+    return { [row]: many / commit.seconds, [`${row}-cpu`]: microseconds / many };
   });
 }

@@ -29,9 +29,15 @@ export interface Work {
   readonly name: string;
   /** Rounds at most, where one is slow and hardly varies. */
   readonly rounds?: number;
+  /** Of the kernel's table, where not as many as usual. */
+  readonly buckets?: number;
   run(kind: DaemonKind, sizes: Sizes): Promise<Readings>;
 }
 
+/** What a machine of this size gives the kernel's table by itself. */
+export const BUCKETS = 262_144;
+/** Enough for the largest tables. */
+export const MANY_BUCKETS = 1_048_576;
 /** New flows or events a second wherever a steady rate is meant. */
 export const EVENT_RATE = 20_000;
 /** Fast enough not to bore, slow enough for both daemons to follow without loss. */
