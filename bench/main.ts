@@ -65,7 +65,9 @@ async function bench(options: Options): Promise<void> {
     const lines = facts(sizes, rounds);
     const head = options.markdown === true ? lines.map((line) => `- ${line}`) : lines;
     say(`${head.join("\n")}\n\n${tableText(results, options.markdown === true)}`, process.stdout);
-    if (options.record === true) record(results, lines);
+    if (options.record !== true) return;
+    if (process.exitCode === 1) throw new Error("a work has failed: nothing is recorded");
+    record(results, lines);
   } finally {
     kernelTable.restore();
   }
@@ -104,9 +106,16 @@ async function measure(
       const order: readonly DaemonKind[] = ["reference", "ours"];
       for (const kind of round % 2 === 0 ? order : order.toReversed()) {
         kernelTable.set({ entries: TABLE_LIMIT, buckets: work.buckets ?? BUCKETS });
-        const readings = await work.run(kind, sizes);
-        collect(results[kind], readings);
-        say(`${work.name} ${round + 1} ${kind}: ${summary(readings)}`, process.stderr);
+        const title = `${work.name} ${round + 1} ${kind}`;
+        try {
+          const readings = await work.run(kind, sizes);
+          collect(results[kind], readings);
+          say(`${title}: ${summary(readings)}`, process.stderr);
+        } catch (error) {
+          // A long run goes on, with a row less, and ends with the status of a failure.
+          say(`${title} FAILED: ${error instanceof Error ? error.message : error}`, process.stderr);
+          process.exitCode = 1;
+        }
       }
     }
   }
