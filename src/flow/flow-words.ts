@@ -87,6 +87,12 @@ export function decimal64(words: Uint32Array, low: number): string {
   return `${bigint64(words, low)}`;
 }
 
+/** Nanoseconds as seconds with nine decimals, exact. */
+export function nanosecondsText(words: Uint32Array, low: number): string {
+  const digits = decimal64(words, low).padStart(10, "0");
+  return `${digits.slice(0, -9)}.${digits.slice(-9)}`;
+}
+
 /** Nanoseconds as whole seconds. */
 export function wholeSeconds(words: Uint32Array, low: number): number {
   return Number(bigint64(words, low) / NANOSECONDS);

@@ -18,6 +18,7 @@ export const Output = {
   labels: 32,
   userspace: 64,
   save: 128,
+  json: 256,
 } as const;
 
 /** Kinds of events, as bits of the groups: NEW, UPDATE, DESTROY. */

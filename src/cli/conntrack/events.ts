@@ -81,11 +81,8 @@ export function followFlows(command: Command, context: Context): Promise<number>
     event: (bytes, at, end) => {
       const occasion = OCCASIONS[reader.event(bytes, at, end)];
       if (occasion === undefined) return false;
-      printer.write(reader.flow, occasion);
       const port = readI32(bytes, at + 12) >>> 0;
-      const { writer } = stream.output;
-      if (port !== 0 && printer.takesOrigin) writer.text(origins.suffix(port, printer.text.now));
-      writer.newline();
+      printer.add(reader.flow, occasion, origins.of(port, printer.text.now));
       return true;
     },
     end: () => printer.end(),

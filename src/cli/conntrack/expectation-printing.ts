@@ -1,5 +1,6 @@
-/** Expectations on standard output: text or XML, with the time where it is asked for. */
+/** Expectations on standard output: text, XML or JSON, with the time where it is asked for. */
 import type { ExpectationRegister } from "../../flow/expectation.ts";
+import { writeExpectationJson } from "../../flow/expectation-json.ts";
 import { expectationText, expectationXml } from "../../flow/expectation-text.ts";
 import { whenXml } from "../../flow/xml.ts";
 import { LineWriter } from "../../kit/line-writer.ts";
@@ -13,6 +14,7 @@ export class ExpectationPrinter {
   /** Milliseconds since the epoch, set by whoever knows the time. */
   now = Date.now();
   readonly #isXml: boolean;
+  readonly #isJson: boolean;
   readonly #timestamps: boolean;
   readonly #writer: () => LineWriter;
   #began = false;
@@ -21,13 +23,16 @@ export class ExpectationPrinter {
   constructor(command: Command, writer?: () => LineWriter) {
     const own = writer === undefined ? new LineWriter(PIECE_BYTES) : undefined;
     this.#writer = writer ?? (() => own!);
+    this.#isJson = command.printsAs(Output.json);
     this.#isXml = command.printsAs(Output.xml);
     this.#timestamps = command.printsAs(Output.timestamp);
   }
 
   line(expectation: ExpectationRegister, event?: Occasion): void {
     const writer = this.#writer();
-    if (this.#isXml) {
+    if (this.#isJson) {
+      writeExpectationJson(writer, expectation, { event, time: this.now });
+    } else if (this.#isXml) {
       if (!this.#began) writer.text('<?xml version="1.0" encoding="utf-8"?>\n<expect>\n');
       this.#began = true;
       writer.text(

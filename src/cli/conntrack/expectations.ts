@@ -24,6 +24,7 @@ import { writeOutText } from "../../runtime/standard-output.ts";
 import type { Command } from "./command.ts";
 import { ATTRIBUTES, type Context, succeed, summarize } from "./context.ts";
 import { ExpectationPrinter } from "./expectation-printing.ts";
+import { countLine } from "./statistics.ts";
 
 const REQUEST_BYTES = 2048;
 
@@ -46,14 +47,14 @@ export function listExpectations(command: Command, { session }: Context): number
   return 0;
 }
 
-export function countExpectations({ family }: Command, { session }: Context): number {
+export function countExpectations(command: Command, { session }: Context): number {
   const w = new MessageWriter(REQUEST_BYTES);
-  dumpExpectations(w, family, 1);
+  dumpExpectations(w, command.family, 1);
   let count = 0;
   const errno = session.dump(w, () => {
     count += 1;
   });
-  writeOutText(`${count}\n`);
+  writeOutText(countLine(command, count));
   succeed("xcount", errno);
   return 0;
 }

@@ -3,7 +3,7 @@
  *
  * The first breach is told, in the words of the reference.
  */
-import type { Command } from "./command.ts";
+import { type Command, Output } from "./command.ts";
 import { usageFailure } from "./failure.ts";
 import { COLUMNS, type Column, type Legality, OPTIONS } from "./options.ts";
 
@@ -56,7 +56,7 @@ export function checkLegality(command: Command): void {
   }
   const name = columnOf(command);
   const column = name === undefined ? -1 : COLUMNS.indexOf(name);
-  checkRows(OPTIONS, command.options, column);
+  checkRows(OPTIONS, command.options, column, command.printsAs(Output.json));
   const isCoupled = column >= 0 && OPTIONS[0]!.legality[column] === "c";
   const { protocol } = command;
   if (isCoupled) {
@@ -78,6 +78,7 @@ const ADDRESS_TEXTS = [
 interface Rules {
   readonly must: number;
   readonly illegal: number;
+  readonly onlyWithJson: number;
 }
 
 const rulesCache = new Map<readonly Checked[], Rules[]>();
@@ -88,17 +89,22 @@ function rulesOf(rows: readonly Checked[], column: number): Rules {
   if (all === undefined) {
     const bits = (sign: string, at: number) =>
       rows.reduce((set, { legality }, i) => (legality[at] === sign ? set | (1 << i) : set), 0);
-    all = COLUMNS.map((_, at) => ({ must: bits("M", at), illegal: bits(".", at) }));
+    all = COLUMNS.map((_, at) => ({
+      must: bits("M", at),
+      illegal: bits(".", at),
+      onlyWithJson: bits("j", at),
+    }));
     rulesCache.set(rows, all);
   }
   return all[column]!;
 }
 
 /** `column` -1: nothing is legal. */
-function checkRows(rows: readonly Checked[], given: number, column: number): void {
+function checkRows(rows: readonly Checked[], given: number, column: number, isJson = false): void {
   if (column >= 0) {
-    const { must, illegal } = rulesOf(rows, column);
-    if ((given & must) === must && (given & illegal) === 0) return;
+    const { must, illegal, onlyWithJson } = rulesOf(rows, column);
+    const forbidden = isJson ? illegal : illegal | onlyWithJson;
+    if ((given & must) === must && (given & forbidden) === 0) return;
   }
   for (let i = 0; i < rows.length; i++) {
     const { name, legality } = rows[i]!;
@@ -107,7 +113,7 @@ function checkRows(rows: readonly Checked[], given: number, column: number): voi
     if (rule === "M" && !isGiven) {
       throw usageFailure(`You need to supply the \`--${name}' option for this command`);
     }
-    if (rule === "." && isGiven) {
+    if (isGiven && (rule === "." || (rule === "j" && !isJson))) {
       throw usageFailure(`Illegal option \`--${name}' with this command`);
     }
   }

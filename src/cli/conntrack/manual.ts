@@ -11,7 +11,13 @@ import {
 import { PROTOCOLS } from "./protocols.ts";
 
 /** How a cell of the legality tables is shown. */
-const SIGNS: Readonly<Record<string, string>> = { ".": "", o: "yes", M: "must", c: "pair" };
+const SIGNS: Readonly<Record<string, string>> = {
+  ".": "",
+  o: "yes",
+  M: "must",
+  c: "pair",
+  j: "json",
+};
 
 function row(cells: readonly string[]): string {
   return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
@@ -116,7 +122,7 @@ ${protocols.join("\n")}
       .join("|")}) choices="conntrack expect dying unconfirmed" ;;
     -p|--protonum) choices="${PROTOCOLS.map(({ name }) => name).join(" ")}" ;;
     -f|--family) choices="ipv4 ipv6" ;;
-    -o|--output) choices="xml save extended timestamp id ktimestamp labels" ;;
+    -o|--output) choices="xml json save extended timestamp id ktimestamp labels" ;;
     -e|--event-mask) choices="ALL NEW UPDATES DESTROY" ;;
     -u|--status) choices="ASSURED SEEN_REPLY UNREPLIED UNSET FIXED_TIMEOUT EXPECTED OFFLOAD HW_OFFLOAD" ;;
     -R|--load-file|-M|--labelmap) COMPREPLY=($(compgen -f -- "$word")); return ;;

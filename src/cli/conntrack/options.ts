@@ -97,7 +97,10 @@ export const COMMANDS: readonly CommandRow[] = [
 /** `none`: no value. `optional`: the next word, unless it starts with `-` or `!`. */
 export type Argument = "none" | "required" | "optional";
 
-/** `.` illegal, `o` optional, `M` mandatory, `c` coupled: part of a pair that must be complete. */
+/**
+ * `.` illegal, `o` optional, `M` mandatory, `c` coupled: part of a pair that must be complete, `j` optional where the
+ * output is JSON and illegal otherwise.
+ */
 export type Legality = string;
 
 export interface OptionRow {
@@ -165,7 +168,7 @@ export const OPTIONS: readonly OptionRow[] = [
   option("family", "f", "     o . o o . o o . .     o . . . . .  .", ["required", "ipv4|ipv6"], "common", "address family"),
   option("src-nat", "n", "    o o o o . . o . .     . . . . . .  .", TRANSLATION, "flow", "translated source"),
   option("dst-nat", "g", "    o o o o . . o . .     . . . . . .  .", TRANSLATION, "flow", "translated destination"),
-  option("output", "o", "     o . o o o . o . .     o . . . . o  .", ["required", "FORMAT[,…]"], "common", "how to print: xml, save, extended, timestamp, id, ktimestamp, labels"),
+  option("output", "o", "     o . o o o . o . .     o . . j . o  j", ["required", "FORMAT[,…]"], "common", "how to print: xml, json, save, extended, timestamp, id, ktimestamp, labels"),
   option("secmark", "c", "    o . . . . . o . .     . . . . . .  .", ["required", "MARK"], "flow", "security mark; selects nothing"),
   option("buffer-size", "b", ". . . . . . o . .     . . . . . .  .", ["required", "BYTES"], "common", "size of the buffer for events"),
   option("any-nat", "j", "    o . . . . . o . .     . . . . . .  .", TRANSLATION, "flow", "translated source or destination"),

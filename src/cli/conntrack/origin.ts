@@ -5,25 +5,24 @@
  * as long as events keep coming from it: a program that deletes a whole table causes one look.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { Origin } from "../../flow/json-words.ts";
 
 const NETLINK_NETFILTER = 12;
 /** A port may have passed to another process after this many milliseconds. */
 const REMEMBERED_MS = 1000;
 
 export class Origins {
-  #port = 0;
-  #suffix = "";
+  #last: Origin = { port: 0, program: undefined };
   #until = 0;
 
-  /** ` [USERSPACE] portid=…` with the name of the program where it is known. */
-  suffix(port: number, now: number): string {
-    if (port !== this.#port || now > this.#until) {
-      const name = programOf(port);
-      this.#port = port;
-      this.#suffix = ` [USERSPACE] portid=${port}${name === undefined ? "" : ` progname=${name}`}`;
+  /** Undefined for port 0: the kernel itself. */
+  of(port: number, now: number): Origin | undefined {
+    if (port === 0) return undefined;
+    if (port !== this.#last.port || now > this.#until) {
+      this.#last = { port, program: programOf(port) };
       this.#until = now + REMEMBERED_MS;
     }
-    return this.#suffix;
+    return this.#last;
   }
 }
 

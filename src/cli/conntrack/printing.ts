@@ -5,6 +5,9 @@
  *
  * Described in: doc/conntrack.md, "Output".
  */
+
+import { type FlowJsonOptions, writeFlowJson } from "../../flow/json.ts";
+import type { Origin } from "../../flow/json-words.ts";
 import type { LabelMap } from "../../flow/label-map.ts";
 import { type FlowRegister, Has1, W } from "../../flow/register.ts";
 import { type SaveCommand, writeFlowSave } from "../../flow/save.ts";
@@ -21,7 +24,14 @@ const PIECE_BYTES = 1 << 17;
 /** What a line is about: an entry of the table, what was done to one, or an event. */
 export type Occasion = "listed" | "updated" | "deleted" | "new" | "update" | "destroy";
 
-type Format = (w: LineWriter, flow: FlowRegister, occasion: Occasion, printer: FlowPrinter) => void;
+/** `origin` is who caused an event; in XML there is no place for it. */
+type Format = (
+  w: LineWriter,
+  flow: FlowRegister,
+  occasion: Occasion,
+  printer: FlowPrinter,
+  origin: Origin | undefined,
+) => void;
 
 const SAVE_COMMANDS: Readonly<Record<Occasion, SaveCommand>> = {
   listed: "-A",
@@ -40,7 +50,19 @@ export const EVENT_TAGS: Readonly<Partial<Record<Occasion, string>>> = {
 };
 
 const formats = {
-  save: ((w, flow, occasion) => writeFlowSave(w, flow, SAVE_COMMANDS[occasion])) as Format,
+  save: ((w, flow, occasion, _printer, origin) => {
+    writeFlowSave(w, flow, SAVE_COMMANDS[occasion]);
+    writeOrigin(w, origin);
+  }) as Format,
+  json: ((w, flow, occasion, printer, origin) => {
+    const { text } = printer;
+    if (EVENT_TAGS[occasion] !== undefined) {
+      text.event = occasion;
+      text.time = eventTime(flow, printer);
+      text.origin = origin;
+    }
+    writeFlowJson(w, flow, text);
+  }) as Format,
   xml: ((w, flow, occasion, printer) => {
     const { text } = printer;
     if (EVENT_TAGS[occasion] !== undefined) {
@@ -49,15 +71,31 @@ const formats = {
     }
     writeFlowXml(w, flow, text);
   }) as Format,
-  text: ((w, flow, occasion, printer) => {
+  text: ((w, flow, occasion, printer, origin) => {
     const tag = EVENT_TAGS[occasion];
     if (tag !== undefined) {
       if (printer.timestamps) w.text(`[${secondsText(eventTime(flow, printer))}]\t`);
       w.text(tag);
     }
     writeFlowText(w, flow, printer.text);
+    writeOrigin(w, origin);
   }) as Format,
 } as const;
+
+function formatOf(command: Command): keyof typeof formats {
+  if (command.printsAs(Output.json)) return "json";
+  if (command.printsAs(Output.xml)) return "xml";
+  return command.printsAs(Output.save) ? "save" : "text";
+}
+
+function writeOrigin(w: LineWriter, origin: Origin | undefined): void {
+  if (origin === undefined) return;
+  w.text(" [USERSPACE] portid=");
+  w.decimal(origin.port);
+  if (origin.program === undefined) return;
+  w.text(" progname=");
+  w.text(origin.program);
+}
 
 /** Milliseconds since the epoch, with microseconds as their fraction: the kernel's time, or now. */
 function eventTime(flow: FlowRegister, { text }: FlowPrinter): number {
@@ -73,16 +111,19 @@ function secondsText(milliseconds: number): string {
   return `${`${seconds}`.padStart(8, "0")}.${`${micros}`.padStart(6, "0")}`;
 }
 
-/** The options of text and XML, of which the moment and the event change. */
-type PrinterText = FlowXmlOptions & {
-  now: number;
-  event?: string | undefined;
-  when?: Date | undefined;
-};
+/** The options of all formats, of which the moment and the event change. */
+type PrinterText = FlowXmlOptions &
+  FlowJsonOptions & {
+    now: number;
+    event?: string | undefined;
+    when?: Date | undefined;
+    time?: number | undefined;
+    origin?: Origin | undefined;
+  };
 
 export class FlowPrinter {
   readonly #writer: () => LineWriter;
-  /** What the text and the XML show; `now` is set by whoever knows the time. */
+  /** What the formats show; `now` is set by whoever knows the time. */
   readonly text: PrinterText;
   readonly timestamps: boolean;
   readonly #format: Format;
@@ -95,15 +136,11 @@ export class FlowPrinter {
     this.#writer = writer ?? (() => own!);
     const { verb } = command;
     const changes = verb === "update" || verb === "delete";
-    const isXml = command.printsAs(Output.xml);
-    this.#format = isXml
-      ? formats.xml
-      : command.printsAs(Output.save)
-        ? formats.save
-        : formats.text;
+    const format = formatOf(command);
+    this.#format = formats[format];
     this.timestamps = command.printsAs(Output.timestamp);
     this.#prologue =
-      isXml && !changes ? '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n' : "";
+      format === "xml" && !changes ? '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n' : "";
     this.text = {
       timeout: true,
       now: Date.now(),
@@ -113,6 +150,8 @@ export class FlowPrinter {
       times: command.printsAs(Output.ktimestamp) && !changes ? ctime : undefined,
       event: undefined,
       when: undefined,
+      time: undefined,
+      origin: undefined,
     };
   }
 
@@ -120,24 +159,15 @@ export class FlowPrinter {
     return this.#writer();
   }
 
-  /** Whether a line may say who caused an event: in XML there is no place for it. */
-  get takesOrigin(): boolean {
-    return this.#format !== formats.xml;
-  }
-
-  /** A line without its end. */
-  write(flow: FlowRegister, occasion: Occasion): void {
+  /** A line that may still be taken back. */
+  add(flow: FlowRegister, occasion: Occasion, origin?: Origin): void {
     if (!this.#began) {
       this.#began = true;
       this.writer.text(this.#prologue);
     }
-    this.#format(this.writer, flow, occasion, this);
-  }
-
-  /** A line that may still be taken back. */
-  add(flow: FlowRegister, occasion: Occasion): void {
-    this.write(flow, occasion);
-    this.writer.newline();
+    const { writer } = this;
+    this.#format(writer, flow, occasion, this, origin);
+    writer.newline();
   }
 
   line(flow: FlowRegister, occasion: Occasion): void {

@@ -84,7 +84,7 @@ function execute(command: Command, context: Context): number | Promise<number> {
     case "flush":
       return flushTable(command, context);
     case "count":
-      return countFlows(context);
+      return countFlows(command, context);
     case "statistics":
       return printStatistics(command, context);
     default:

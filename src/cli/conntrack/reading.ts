@@ -232,11 +232,18 @@ const OUTPUT_RULES: ListRules = {
     ["labels", Output.labels],
     ["userspace", Output.userspace],
     ["save", Output.save],
+    ["json", Output.json],
   ],
 };
 
 const NOT_WITH_SAVE =
-  Output.xml | Output.extended | Output.timestamp | Output.id | Output.ktimestamp | Output.labels;
+  Output.xml |
+  Output.extended |
+  Output.timestamp |
+  Output.id |
+  Output.ktimestamp |
+  Output.labels |
+  Output.json;
 
 function setStatus(reader: CommandReader, value: string): void {
   const { template } = reader.command;
@@ -262,6 +269,9 @@ function setOutput(reader: CommandReader, value: string): void {
   if (command.printsAs(Output.save) && command.printsAs(NOT_WITH_SAVE)) {
     const only = "cannot combine save output with any other output type, use -o save only";
     throw new Failure(only, EXIT_FAILURE);
+  }
+  if (command.printsAs(Output.json) && command.printsAs(Output.xml)) {
+    throw new Failure("cannot combine json output with xml", EXIT_FAILURE);
   }
 }
 

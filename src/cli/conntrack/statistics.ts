@@ -14,7 +14,7 @@ import {
   readU16,
 } from "../../netlink/message.ts";
 import { writeOutText } from "../../runtime/standard-output.ts";
-import type { Command } from "./command.ts";
+import { type Command, Output } from "./command.ts";
 import { ATTRIBUTES, type Context, succeed } from "./context.ts";
 import { Failure } from "./failure.ts";
 
@@ -49,15 +49,21 @@ function numbers(bytes: Uint8Array, start: number, end: number): [type: number, 
   return found.sort(([a], [b]) => a - b);
 }
 
-export function countFlows({ session }: Context): number {
+export function countFlows(command: Command, { session }: Context): number {
   let count: number | undefined;
   const errno = session.request(request(IPCTNL_MSG_CT_GET_STATS), (bytes, at, end) => {
     count = numbers(bytes, at + ATTRIBUTES, end).find(([type]) => type === 1)?.[1];
   });
   // The number is told even where netlink may not tell it; so is the failure.
-  writeOutText(`${count ?? readCount()}\n`);
+  writeOutText(countLine(command, count ?? readCount()));
   succeed("count", errno);
   return 0;
+}
+
+export function countLine(command: Command, count: number): string {
+  return command.printsAs(Output.json)
+    ? `{"table":"${command.table}","count":${count}}\n`
+    : `${count}\n`;
 }
 
 function readCount(): number {
@@ -72,7 +78,9 @@ function readCount(): number {
   return Number(match[0]);
 }
 
-export function printStatistics({ isOnExpectations }: Command, { session }: Context): number {
+export function printStatistics(command: Command, { session }: Context): number {
+  const { isOnExpectations } = command;
+  const line = command.printsAs(Output.json) ? jsonLine : textLine;
   const type = isOnExpectations ? IPCTNL_MSG_EXP_GET_STATS_CPU : IPCTNL_MSG_CT_GET_STATS_CPU;
   const names = isOnExpectations ? EXPECTATION_NAMES : FLOW_NAMES;
   let text = "";
@@ -84,18 +92,24 @@ export function printStatistics({ isOnExpectations }: Command, { session }: Cont
       known.map(([number, value]) => [names[number]!, value]),
     );
   });
-  writeOutText(errno === 0 ? text : statisticsFromFile());
+  writeOutText(errno === 0 ? text : statisticsFromFile(line));
   succeed(isOnExpectations ? "xstatistics" : "statistics", errno);
   return 0;
 }
 
-function line(cpu: number, values: readonly (readonly [string, number])[]): string {
+/** The counters of one CPU. */
+type Line = (cpu: number, values: readonly (readonly [string, number])[]) => string;
+
+const jsonLine: Line = (cpu, values) =>
+  `${JSON.stringify({ cpu, ...Object.fromEntries(values) })}\n`;
+
+const textLine: Line = (cpu, values) => {
   const pairs = values.map(([name, value]) => `${name}=${value} `).join("");
   return `cpu=${`${cpu}`.padEnd(4)}\t${pairs}\n`;
-}
+};
 
 /** A line of names, then a line of hexadecimal numbers for each CPU. */
-function statisticsFromFile(): string {
+function statisticsFromFile(line: Line): string {
   let text: string;
   try {
     text = readFileSync(STATISTICS_FILE, "latin1");
