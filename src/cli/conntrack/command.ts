@@ -21,6 +21,9 @@ export const Output = {
   json: 256,
 } as const;
 
+/** What `--color` asks for. */
+export const COLOR_WORDS = ["auto", "always", "never"] as const;
+
 /** Kinds of events, as bits of the groups: NEW, UPDATE, DESTROY. */
 export const ALL_EVENTS = 7;
 
@@ -45,6 +48,9 @@ export class Command {
   family = 0;
   events = 0;
   output = 0;
+  color: (typeof COLOR_WORDS)[number] = "never";
+  /** Whether lines are painted: the answer to `color` on this standard output. */
+  isColored = false;
   bufferBytes: number | undefined;
   /** Names, resolved once the command is complete. */
   labels: string[] = [];

@@ -5,6 +5,7 @@ import { expectationText, expectationXml } from "../../flow/expectation-text.ts"
 import { whenXml } from "../../flow/xml.ts";
 import { LineWriter } from "../../kit/line-writer.ts";
 import { writeOut } from "../../runtime/standard-output.ts";
+import { paintFrom } from "./color.ts";
 import { type Command, Output } from "./command.ts";
 import { EVENT_TAGS, type Occasion } from "./printing.ts";
 
@@ -16,6 +17,7 @@ export class ExpectationPrinter {
   readonly #isXml: boolean;
   readonly #isJson: boolean;
   readonly #timestamps: boolean;
+  readonly #isColored: boolean;
   readonly #writer: () => LineWriter;
   #began = false;
 
@@ -25,6 +27,7 @@ export class ExpectationPrinter {
     this.#writer = writer ?? (() => own!);
     this.#isJson = command.printsAs(Output.json);
     this.#isXml = command.printsAs(Output.xml);
+    this.#isColored = command.isColored;
     this.#timestamps = command.printsAs(Output.timestamp);
   }
 
@@ -43,9 +46,11 @@ export class ExpectationPrinter {
         }),
       );
     } else {
+      const start = writer.length;
       if (this.#timestamps) writer.text(`[${paddedSeconds(this.now)}]\t`);
       if (event !== undefined) writer.text(EVENT_TAGS[event] ?? "");
       writer.text(expectationText(expectation, { timeout: true }));
+      if (this.#isColored) paintFrom(writer, start);
     }
     writer.newline();
   }

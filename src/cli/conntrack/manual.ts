@@ -1,5 +1,6 @@
 /** Parts of the manual and the shell completion, made from the tables of commands, options and protocols. */
 import {
+  COLOR,
   COLUMNS,
   COMMANDS,
   type CommandRow,
@@ -48,14 +49,15 @@ function tablesOf({ verb, expectColumn }: CommandRow): string {
 
 function optionNames({ name, short, aliases, argument, value }: OptionRow): string {
   const said = argument === "none" ? "" : argument === "optional" ? ` [${value}]` : ` ${value}`;
-  const names = [`-${short}`, `--${name}`, ...aliases.map((alias) => `--${alias}`)];
+  const letters = short === "" ? [] : [`-${short}`];
+  const names = [...letters, `--${name}`, ...aliases.map((alias) => `--${alias}`)];
   return `${names.map(code).join(" ")}${said}`;
 }
 
 function optionsTable(): string {
   return table(
     ["Option", "Means"],
-    [...OPTIONS, NAT_RANGE].map((each) => [optionNames(each), each.text]),
+    [...OPTIONS, COLOR, NAT_RANGE].map((each) => [optionNames(each), each.text]),
   );
 }
 
@@ -101,7 +103,7 @@ export function bashCompletion(): string {
     "-R",
     "--load-file",
     ...OPTIONS.filter(({ short }) => /[a-z]/i.test(short)).map(({ short }) => `-${short}`),
-    ...longs(OPTIONS),
+    ...longs([...OPTIONS, COLOR]),
   ];
   const protocols = PROTOCOLS.map(
     ({ name, options }) => `      ${name}) own="${longs(options).join(" ")}" ;;`,

@@ -106,6 +106,7 @@ export type Legality = string;
 export interface OptionRow {
   /** The name that messages say; the first long name. */
   readonly name: string;
+  /** Empty where there is none. */
   readonly short: string;
   readonly aliases: readonly string[];
   readonly argument: Argument;
@@ -180,6 +181,16 @@ export const OPTIONS: readonly OptionRow[] = [
   option("reply-zone", ")", " o o . o . . o . .     . . . . . .  .", ZONE, "flow", "zone of the reply direction"),
   option("labelmap", "M", "   o . o o . . o . .     . . . . . .  .", ["required", "FILE"], "common", "names of the labels, instead of /etc/xtables/connlabel.conf"),
 ];
+
+/** Ours, with every command. It is known by its whole name alone, so that `--co` still means `--counter`. */
+export const COLOR: OptionRow = option(
+  "color",
+  "",
+  "o".repeat(COLUMNS.length),
+  ["optional", "=auto|always|never"],
+  "common",
+  "paint the text: on a terminal, always, or never; never if not given",
+);
 
 /** Accepted with every command, and passed over with a warning. */
 export const NAT_RANGE: OptionRow = option(

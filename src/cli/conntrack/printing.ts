@@ -16,6 +16,7 @@ import { type FlowXmlOptions, writeFlowXml } from "../../flow/xml.ts";
 import { LineWriter } from "../../kit/line-writer.ts";
 import { ctime } from "../../runtime/ctime.ts";
 import { writeOut } from "../../runtime/standard-output.ts";
+import { paintFrom } from "./color.ts";
 import { type Command, Output } from "./command.ts";
 
 /** Bytes from which on a piece is written. */
@@ -82,6 +83,12 @@ const formats = {
   }) as Format,
 } as const;
 
+const painted: Format = (w, ...line) => {
+  const start = w.length;
+  formats.text(w, ...line);
+  paintFrom(w, start);
+};
+
 function formatOf(command: Command): keyof typeof formats {
   if (command.printsAs(Output.json)) return "json";
   if (command.printsAs(Output.xml)) return "xml";
@@ -137,7 +144,7 @@ export class FlowPrinter {
     const { verb } = command;
     const changes = verb === "update" || verb === "delete";
     const format = formatOf(command);
-    this.#format = formats[format];
+    this.#format = format === "text" && command.isColored ? painted : formats[format];
     this.timestamps = command.printsAs(Output.timestamp);
     this.#prologue =
       format === "xml" && !changes ? '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n' : "";

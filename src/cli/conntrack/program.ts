@@ -4,6 +4,7 @@
  * Described in: doc/conntrack.md.
  */
 import { writeErrText, writeOutText } from "../../runtime/standard-output.ts";
+import { wantsColor } from "./color.ts";
 import type { Command } from "./command.ts";
 import { Context } from "./context.ts";
 import { createFlow } from "./create.ts";
@@ -57,6 +58,7 @@ export async function conntrack(args: readonly string[], version: string): Promi
       writeOutText(usageText(command));
       return 0;
     }
+    if (command.color !== "never") command.isColored = wantsColor(command);
     return await execute(command, new Context(map));
   } catch (error) {
     if (!(error instanceof Failure)) throw error;

@@ -6,10 +6,10 @@
  */
 import { AF_INET, AF_INET6, Has0, Has1, Status, W } from "../../flow/register.ts";
 import { Given, Nat } from "../../flow/template.ts";
-import { ALL_EVENTS, Command, Output, type TupleValues } from "./command.ts";
+import { ALL_EVENTS, COLOR_WORDS, Command, Output, type TupleValues } from "./command.ts";
 import { EXIT_FAILURE, Failure, usageFailure } from "./failure.ts";
 import { optionBit } from "./legality.ts";
-import { COMMANDS, type CommandRow, NAT_RANGE, OPTIONS, type Table } from "./options.ts";
+import { COLOR, COMMANDS, type CommandRow, NAT_RANGE, OPTIONS, type Table } from "./options.ts";
 import { finishProtocol, PROTOCOLS, type ProtocolOptionRow } from "./protocols.ts";
 import { type Complaints, type Name, type Names, Scanner } from "./scanner.ts";
 import {
@@ -275,6 +275,12 @@ function setOutput(reader: CommandReader, value: string): void {
   }
 }
 
+function setColor({ command }: CommandReader, value = "auto"): void {
+  const word = COLOR_WORDS.find((each) => each === value);
+  if (word === undefined) throw usageFailure(`\`${value}' is no colour: auto, always or never`);
+  command.color = word;
+}
+
 function setFamily(reader: CommandReader, value: string): void {
   if (value.startsWith("ipv4")) reader.setFamily(AF_INET);
   else if (value.startsWith("ipv6")) reader.setFamily(AF_INET6);
@@ -467,7 +473,7 @@ class OptionNames implements Names<What> {
       const found = names.get(name);
       if (found !== undefined) return found;
     }
-    return OptionNames.#fixed.longs.get(name);
+    return OptionNames.#fixed.longs.get(name) ?? OptionNames.#fixed.whole.get(name);
   }
 
   *longs(): Iterable<Name<What>> {
@@ -484,7 +490,14 @@ class OptionNames implements Names<What> {
   }
 }
 
-function fixedNames(): { letters: Map<string, Name<What>>; longs: Map<string, Name<What>> } {
+interface FixedNames {
+  readonly letters: Map<string, Name<What>>;
+  readonly longs: Map<string, Name<What>>;
+  /** Long names that may not be cut short. */
+  readonly whole: ReadonlyMap<string, Name<What>>;
+}
+
+function fixedNames(): FixedNames {
   const letters = new Map<string, Name<What>>();
   const longs = new Map<string, Name<What>>();
   for (const row of COMMANDS) {
@@ -503,7 +516,11 @@ function fixedNames(): { letters: Map<string, Name<What>>; longs: Map<string, Na
       longs.set(name, { name, argument: row.argument, what });
     }
   }
-  return { letters, longs };
+  const color: What = { kind: "option", bit: 0, set: setColor };
+  const whole = new Map([
+    [COLOR.name, { name: COLOR.name, argument: COLOR.argument, what: color }],
+  ]);
+  return { letters, longs, whole };
 }
 
 const NAT_RANGE_WARNING = "WARNING: ignoring -a, deprecated option.";

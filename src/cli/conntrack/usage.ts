@@ -1,7 +1,7 @@
 /** `-h` and `-V`: made from the tables of commands, options and protocols. */
 import type { Command } from "./command.ts";
 import { BANNER } from "./failure.ts";
-import { COMMANDS, OPTIONS, type OptionGroup, type OptionRow } from "./options.ts";
+import { COLOR, COMMANDS, OPTIONS, type OptionGroup, type OptionRow } from "./options.ts";
 
 const VERSION = /v([\d.]+)/.exec(BANNER)![1]!;
 
@@ -26,7 +26,8 @@ export function usageText({ protocol }: Command): string {
   });
   const groups = GROUPS.map(
     ([group, title]) =>
-      `${title}:\n${OPTIONS.filter((row) => row.group === group)
+      `${title}:\n${[...OPTIONS, COLOR]
+        .filter((row) => row.group === group)
         .map(optionLine)
         .join("")}`,
   );
