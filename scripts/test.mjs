@@ -2,8 +2,9 @@
 //
 // Tests that need root or a missing program are skipped with their reason; in CI a skip is a failure.
 
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { setup } from "./setup.mjs";
@@ -12,24 +13,34 @@ import { partsEnvironment } from "./system-parts.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const results = path.join(root, ".parts", "test-results");
 
-/** Quick tests side by side; those that run daemons one file after the other. */
+/**
+ * Quick tests side by side. Those that run daemons mostly wait: two kinds at once, of each kind one file after the
+ * other.
+ */
 const rounds = [
-  { name: "quick", projects: ["unit", "scenario", "simulation", "fuzz"], args: [] },
-  { name: "real", projects: ["differential", "netns"], args: ["--no-file-parallelism"] },
+  [{ name: "quick", projects: ["unit", "scenario", "simulation", "fuzz"], args: [] }],
+  [
+    { name: "differential", projects: ["differential"], args: ["--no-file-parallelism"] },
+    { name: "netns", projects: ["netns"], args: ["--no-file-parallelism"] },
+  ],
 ];
 
-function run(command, args, env) {
-  return spawnSync(path.join(root, "node_modules", ".bin", command), args, {
+/** Runs a program of the packages; resolves with its exit status. */
+async function run(command, args, env) {
+  const child = spawn(path.join(root, "node_modules", ".bin", command), args, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env,
-  }).status;
+  });
+  const [status] = await once(child, "exit");
+  return status;
 }
 
-/** Counts of one round: passed, failed, skipped; and the names of the skipped. */
-function runTests({ name, projects, args }, env) {
+/** Counts of one run: passed, failed, skipped; and the names of the skipped. */
+async function runTests({ name, projects, args }, env) {
   const file = path.join(results, `${name}.json`);
-  const status = run(
+  rmSync(file, { force: true });
+  const status = await run(
     "vitest",
     [
       "run",
@@ -57,8 +68,14 @@ async function main() {
   await setup();
   mkdirSync(results, { recursive: true });
   const env = partsEnvironment();
-  const checks = { lint: run("biome", ["ci", "."], env), types: run("tsc", ["--noEmit"], env) };
-  const rows = rounds.map((round) => runTests(round, env));
+  const checks = {
+    lint: await run("biome", ["ci", "."], env),
+    types: await run("tsc", ["--noEmit"], env),
+  };
+  const rows = [];
+  for (const round of rounds) {
+    rows.push(...(await Promise.all(round.map((each) => runTests(each, env)))));
+  }
   const sum = (field) => rows.reduce((all, row) => all + row[field], 0);
   const skipped = rows.flatMap((row) => row.skipped);
   const broken = Object.entries(checks).filter(([, status]) => status !== 0);
