@@ -1,5 +1,5 @@
 /**
- * The growth of costs as a picture: CPU of a new flow over the size of the table, on a logarithmic scale.
+ * The growth of costs as a picture: CPU of an event over the size of the table, on a logarithmic scale.
  */
 import { median } from "./measure.ts";
 import type { Results } from "./report.ts";
@@ -53,7 +53,7 @@ export function growthPlot(results: Results): string | undefined {
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
     ...grid,
     ...sizes,
-    label(MARGIN.left, MARGIN.top - GAP, "µs CPU of a new flow", "start"),
+    label(MARGIN.left, MARGIN.top - GAP, "µs CPU of an event", "start"),
     label(end, HEIGHT - GAP, "flows in the table", "end"),
     ...spread(all, y).flatMap(({ series, at }) => [
       line(series, x, y),

@@ -45,7 +45,7 @@ export function growthRow(node: GrowthNode, size: GrowthSize) {
 function growthRows() {
   const found = growthNodes.flatMap((node) =>
     growthSizes.map((size) => {
-      const text = `new flow with ${size.toLocaleString("en-US")} others, ${node} node`;
+      const text = `event with ${size.toLocaleString("en-US")} flows, ${node} node`;
       return [growthRow(node, size), { text, ...cpu }] as const;
     }),
   );

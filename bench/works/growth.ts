@@ -1,15 +1,20 @@
 /**
- * How the price of a new flow grows with the table: a fresh pair for each size, the same events for all.
+ * How the price of an event grows with the table: a fresh pair for each size, the same TCP connections for all.
  *
  * The kernel's table is filled before the daemons start, which is much faster than to let them watch.
  */
 import type { DaemonKind } from "../../lab/conntrackd.ts";
+import { EVENTS_PER_CONNECTION } from "../inside/tcp.ts";
 import { withPair } from "../pair.ts";
 import { type GrowthSize, growthNodes, growthRow, growthSizes } from "../rows.ts";
-import { startWith } from "./steps.ts";
-import { EVENT_RATE, MANY_BUCKETS, type Readings, type Sizes, WARM_UP, type Work } from "./work.ts";
+import { runConnections, startWith } from "./steps.ts";
+import { MANY_BUCKETS, type Readings, type Sizes, type Work } from "./work.ts";
 
-const EVENTS = 60_000;
+/** Connections that come and go, so that the table keeps its size. */
+const POOL = 5000;
+const WARM_UP_CONNECTIONS = 25_000;
+const CONNECTIONS = 10_000;
+const EVENTS = CONNECTIONS * EVENTS_PER_CONNECTION;
 
 export const growthWorks: readonly Work[] = [
   { name: "growth", rounds: 2, buckets: MANY_BUCKETS, run: growth },
@@ -30,13 +35,16 @@ async function growth(kind: DaemonKind, { largest }: Sizes): Promise<Readings> {
 
 async function priceAt(kind: DaemonKind, size: GrowthSize): Promise<Readings> {
   return withPair({ a: kind, b: kind }, async (pair) => {
-    await startWith(pair, size);
-    await pair.open(WARM_UP, EVENT_RATE);
-    await pair.settle(size + WARM_UP);
-    const cost = await pair.costOf(async () => {
-      await pair.open(EVENTS, EVENT_RATE);
-      await pair.settle(size + WARM_UP + EVENTS);
+    await startWith(pair, size - POOL);
+    await runConnections(pair, { count: POOL, pool: POOL, ended: 0 });
+    // As warm as it gets: a small table has warmed up nothing by being read and sent.
+    await runConnections(pair, {
+      count: WARM_UP_CONNECTIONS,
+      pool: POOL,
+      ended: WARM_UP_CONNECTIONS,
     });
+    const load = { count: CONNECTIONS, pool: POOL, ended: CONNECTIONS };
+    const cost = await pair.costOf(() => runConnections(pair, load));
     return {
       [growthRow("active", size)]: cost.a / EVENTS,
       [growthRow("backup", size)]: cost.b / EVENTS,

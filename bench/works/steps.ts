@@ -1,7 +1,9 @@
 /** Steps that several works share. */
 import { waitFor } from "../../lab/wait.ts";
+import { EVENTS_PER_CONNECTION, UPDATES_PER_CONNECTION } from "../inside/tcp.ts";
 import { cpuMicroseconds } from "../measure.ts";
 import type { BenchPair } from "../pair.ts";
+import { EVENT_RATE } from "./work.ts";
 
 /** Starts both daemons, node a with a full kernel; answers the seconds until that has read it. Then b has all, too. */
 export async function startWith(pair: BenchPair, flows: number): Promise<number> {
@@ -35,4 +37,27 @@ export async function failOver({ a, b }: BenchPair, flows: number) {
   }
   await b.waitForCached("internal", flows); // What the commit has caused belongs to its price.
   return { commit, microseconds: cpuMicroseconds(pids) - before };
+}
+
+/**
+ * Opens, uses and closes connections at the usual rate of events, and waits until node a has seen every event and node b
+ * what came of it. `ended` of them open where another has been.
+ */
+export async function runConnections(
+  pair: BenchPair,
+  { count, pool, ended }: { count: number; pool: number; ended: number },
+): Promise<void> {
+  const before = await pair.a.changes("internal");
+  await pair.connections({ count, pool, rate: EVENT_RATE / EVENTS_PER_CONNECTION });
+  const wanted = JSON.stringify({
+    created: before.created + count,
+    updated: before.updated + count * UPDATES_PER_CONNECTION,
+    destroyed: before.destroyed + ended,
+  });
+  let seen = "";
+  const areSeen = async () => (seen = JSON.stringify(await pair.a.changes("internal"))) === wanted;
+  await waitFor(areSeen, { what: wanted, timeoutMs: 60_000, everyMs: 100 }).catch((error) => {
+    throw new Error(`${(error as Error).message}: ${seen}`);
+  });
+  await pair.settle(await pair.a.kernelEntries());
 }

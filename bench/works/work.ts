@@ -43,4 +43,4 @@ export const EVENT_RATE = 20_000;
 /** Fast enough not to bore, slow enough for both daemons to follow without loss. */
 export const FILL_RATE = 30_000;
 /** Enough for the compiler of the JavaScript engine to have seen every hot path. */
-export const WARM_UP = 40_000;
+export const WARM_UP = 100_000;
