@@ -18,6 +18,7 @@ import {
   type Register,
   W,
 } from "./register.ts";
+import { decodeUsualHead, encodeUsualHead } from "./wire-fast.ts";
 import {
   addressPair,
   be32,
@@ -284,6 +285,10 @@ function decodeProtocol(register: Register, words: Int32Array, at: number): bool
 
 const byId = rowsById(wireTable);
 
+/** The first row behind the mark, where the fast path ends, and what the rows from there on need. */
+const TAIL = wireTable.findIndex(({ name }) => name === "MARK") + 1;
+const TAIL_BITS = wireTable.slice(TAIL).reduce((all, { needs }) => all | needs, 0);
+
 /** Fields that a configuration may keep off the wire. */
 export interface WirePolicy {
   /** False with `CommitTimeout`: no TIMEOUT attribute. */
@@ -310,12 +315,30 @@ export const WIRE_EVERYTHING = -1;
 export function encodeWireFlow(r: FlowRegister, mask: number, out: Int32Array, at: number): number {
   const words = r.words;
   const has = words[W.has0]! & mask;
+  const head = encodeUsualHead(words, has, out, at);
+  if (head < 0) return encodeRows(words, has, out, at, 0);
+  return (has & TAIL_BITS) === 0 ? head : encodeRows(words, has, out, head, TAIL);
+}
+
+/** The rows from number `first` on. */
+function encodeRows(
+  r: Uint32Array,
+  has: number,
+  out: Int32Array,
+  at: number,
+  first: number,
+): number {
   let end = at;
-  for (let i = 0; i < wireTable.length; i++) {
+  for (let i = first; i < wireTable.length; i++) {
     const each = wireTable[i]!;
-    if ((has & each.needs) === each.needs) end = each.encode(words, out, end);
+    if ((has & each.needs) === each.needs) end = each.encode(r, out, end);
   }
   return end;
+}
+
+/** Write a flow with the rows alone: what the fast path is compared with. */
+export function encodeWireRows(r: FlowRegister, mask: number, out: Int32Array, at: number): number {
+  return encodeRows(r.words, r.words[W.has0]! & mask, out, at, 0);
 }
 
 /** Upper bound of one encoded flow, in words: IPv6, related, NAT both ways, helper, labels. */
@@ -332,14 +355,32 @@ export function decodeWireFlow(
   bytes: number,
 ): boolean {
   r.clear();
-  r.words[W.masterFamily] = 0;
-  r.words[W.masterProtocol] = 0;
+  const head = decodeUsualHead(r, words, at, bytes);
+  return decodeRest(r, words, at + head, bytes - head * 4);
+}
+
+/** Read a flow with the rows alone: what the fast path is compared with. */
+export function decodeWireRows(
+  r: FlowRegister,
+  words: Int32Array,
+  at: number,
+  bytes: number,
+): boolean {
+  r.clear();
+  return decodeRest(r, words, at, bytes);
+}
+
+/** What the rows find, behind what is there already; then whether it makes a flow. */
+function decodeRest(r: FlowRegister, words: Int32Array, at: number, bytes: number): boolean {
+  const register = r.words;
+  register[W.masterFamily] = 0;
+  register[W.masterProtocol] = 0;
   if (!decodeRows(byId, r, words, at, bytes)) return false;
-  if (r.words[W.family] === 0 || (r.words[W.has0]! & Has0.orig) === 0) return false;
-  if (r.words[W.masterFamily] !== 0) r.words[W.has0]! |= Has0.master;
-  else r.words[W.has0]! &= ~(Has0.master | Has0.masterL4);
-  if (!isIcmp(r.words[W.protocol]!) && !hasWirePorts(r.words[W.protocol]!)) {
-    r.words[W.has0]! &= ~Has0.origL4;
+  if (register[W.family] === 0 || (register[W.has0]! & Has0.orig) === 0) return false;
+  if (register[W.masterFamily] !== 0) register[W.has0]! |= Has0.master;
+  else register[W.has0]! &= ~(Has0.master | Has0.masterL4);
+  if (!isIcmp(register[W.protocol]!) && !hasWirePorts(register[W.protocol]!)) {
+    register[W.has0]! &= ~Has0.origL4;
   }
   return true;
 }
