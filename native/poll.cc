@@ -71,6 +71,8 @@ class Poll : public Napi::ObjectWrap<Poll> {
     handle_.data = this;
     epoll_ = epoll;
     Ref();
+    // One context for all calls: without it, Node makes an object for each.
+    napi_async_init(env, Value(), Napi::String::New(env, "flowkeeper.Poll"), &context_);
     napi_add_async_cleanup_hook(env, OnEnd, this, &hook_);
     return 0;
   }
@@ -91,6 +93,7 @@ class Poll : public Napi::ObjectWrap<Poll> {
     auto* poll = static_cast<Poll*>(handle->data);
     close(poll->epoll_);
     close(poll->fd_);
+    napi_async_destroy(poll->Env(), poll->context_);
     poll->Unref();
     napi_remove_async_cleanup_hook(poll->hook_);
   }
@@ -119,7 +122,7 @@ class Poll : public Napi::ObjectWrap<Poll> {
     const Napi::HandleScope scope(env);
     const napi_value arguments[] = {Napi::Number::New(env, status), Napi::Number::New(env, events)};
     napi_value result, error;
-    const napi_status called = napi_make_callback(env, nullptr, poll->Value(),
+    const napi_status called = napi_make_callback(env, poll->context_, poll->Value(),
                                                   poll->callback_.Value(), 2, arguments, &result);
     if (called != napi_pending_exception) return;
     if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
@@ -127,6 +130,7 @@ class Poll : public Napi::ObjectWrap<Poll> {
 
   Napi::FunctionReference callback_;
   uv_poll_t handle_{};
+  napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   int fd_ = -1;
   int epoll_ = -1;
