@@ -36,9 +36,30 @@ describe("an inspection", () => {
     ["General {\n Systemd true\n}\n", ["on"]],
     ["General {\n UNIX {\n  path /x\n }\n}\n", ["Path"]],
     ["Sync {\n Mode FTWF {\n }\n}\n", ["FTFW"]],
+    ["Sync {\n UDP {\n  IPv4_Dest_Address 10.0.0.2\n }\n}\n", ["IPv4_Destination_Address"]],
     ["General {\n Zebra 1\n}\n", undefined],
   ])("says what was meant: %j", (text, suggestions) => {
     expect(inspect(text).diagnostics[0]?.suggestions).toEqual(suggestions);
+  });
+  it.each([
+    ["General {\n HashSize 1;\n}\n", "Remove the `;`"],
+    ["General {\n HashSize = 1\n}\n", "no other sign"],
+    ["General {\n HashSize 2M\n}\n", "Write the number out"],
+    ['General {\n UNIX {\n  Path "/x"\n }\n}\n', "Remove the quotes"],
+    ["General {\n LockFile run/x\n}\n", "Write the whole path"],
+    ["General {\n // no\n}\n", "Begin a comment with `#`"],
+    ["General {\n Filter { Protocol Accept { TCP, UDP } }\n}\n", "Remove the `,`"],
+    ["General {\n Filter { Address Ignore { IPv4_address 10.0.0.0/255.0.0.0 } }\n}\n", "prefix"],
+    ["Sync {\n UDP {\n  Interface fe0\n }\n}\n", "Choose another name"],
+    ["Sync {\n UDP {\n  IPv6_address fe80::1%eth0\n }\n}\n", "without its zone"],
+    ["Sync {\n UDP {\n  IPv4_address fw.example\n }\n}\n", "names are not looked up"],
+    ["Sync {\n Mode FTFW\n  ACKWindowSize 3\n}\n", "Open the braces"],
+    ["Sync {\n Options {\n }\nGeneral {\n}\n", "Is a `}` missing before it?"],
+    ["Include /etc/x\n", "cannot be included"],
+  ])("knows the habits of other languages: %j", (text, words) => {
+    expect(inspect(text).diagnostics.find(({ severity }) => severity === "error")?.hint).toContain(
+      words,
+    );
   });
   it("says where a clause belongs", () => {
     const [first] = inspect("Sync {\n HashSize 1\n}\n").diagnostics;

@@ -9,6 +9,7 @@ import {
   maxTokens,
 } from "../../grammar/index.ts";
 import type { Remarks } from "./diagnostic.ts";
+import { habit } from "./habits.ts";
 import type { RuleId } from "./language-rules.ts";
 import { nearest } from "./suggest.ts";
 
@@ -18,7 +19,8 @@ export interface Described extends Remarks {
   readonly end: number;
 }
 
-export function describeMistake(mistake: Mistake, line: number): Described {
+/** @param file The file, one character a byte. */
+export function describeMistake(mistake: Mistake, line: number, file: string): Described {
   const { offset, symbol, expected, reason } = mistake;
   const word = new TextDecoder().decode(Uint8Array.from(symbol, (c) => c.charCodeAt(0)));
   const end = offset + symbol.length;
@@ -31,7 +33,7 @@ export function describeMistake(mistake: Mistake, line: number): Described {
   const text = `parsing config file in line (${line}), symbol '${word}': syntax error`;
   const homes = homesOf(mistake);
   const suggestions = homes.length > 0 ? [] : nearest(word, expected.filter(isWord));
-  const hint = homes.length > 0 ? `\`${word}' belongs into ${homes.join(" or ")}.` : undefined;
+  const hint = homes.length > 0 ? homeward(mistake, homes) : habit(mistake, file);
   return {
     ...{ rule: ruleOf(mistake, homes), text, end, expected },
     ...(suggestions.length > 0 && { suggestions }),
@@ -56,6 +58,14 @@ function ruleOf(mistake: Mistake, homes: readonly string[]): RuleId {
   if (homes.length > 0) return "misplaced-clause";
   const looksLikeClause = /^[A-Za-z]/.test(mistake.symbol);
   return looksLikeClause && isAtClause(mistake) ? "unknown-clause" : "syntax";
+}
+
+/** Where a clause goes. A section in the middle of another one is where a brace was forgotten. */
+function homeward({ symbol, expected }: Mistake, homes: readonly string[]): string {
+  const isSection = clauseRows.some((row) => row.in.includes("file") && row.keyword === symbol);
+  if (!isSection) return `\`${symbol}' belongs into ${homes.join(" or ")}.`;
+  const brace = expected.includes("}") ? " Is a `}` missing before it?" : "";
+  return `\`${symbol}' stands at the top of the file.${brace}`;
 }
 
 /** Where a clause would be right that is none here. */

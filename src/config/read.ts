@@ -59,7 +59,12 @@ function study(bytes: Uint8Array, options: ReadOptions, isForDaemon: boolean) {
   const find = locator(source.text);
   const mistakes = sentence.mistakes.map((mistake): Said => {
     const at = find(mistake.offset);
-    return { severity: "error", ...at, when: at.offset, ...describeMistake(mistake, at.line) };
+    return {
+      severity: "error",
+      ...at,
+      when: at.offset,
+      ...describeMistake(mistake, at.line, source.text),
+    };
   });
   if (isTooLarge) mistakes.push(tooLarge);
   const { draft, said, given, place } = interpret(source, sentence, mistakes, options, isForDaemon);

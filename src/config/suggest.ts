@@ -33,6 +33,14 @@ export function distance(a: string, b: string): number {
   return last[b.length]!;
 }
 
+/** `IPv4_Dest_Address`: its letters in their order, with others left out, and more than half of them. */
+function shortens(word: string, long: string): boolean {
+  if (word.length < 4 || word.length >= long.length || word.length * 2 < long.length) return false;
+  let at = 0;
+  for (const letter of long) if (letter === word[at]) at++;
+  return at === word.length;
+}
+
 /** The likeliest first, three at most; empty when nothing is near. Letter case counts little. */
 export function nearest(word: string, candidates: Iterable<string>): string[] {
   if (word === "" || word.length > maxLength) return [];
@@ -40,9 +48,11 @@ export function nearest(word: string, candidates: Iterable<string>): string[] {
   const meant = switches[word.toLowerCase()];
   if (meant !== undefined && known.has(meant)) return [meant];
   const plain = (text: string) => text.toLowerCase().replace(/[_-]/g, "");
-  const limit = Math.max(1, Math.floor(word.length / 4));
+  const [wanted, limit] = [plain(word), Math.max(1, Math.floor(word.length / 4))];
+  const long = [...known].filter((candidate) => shortens(wanted, plain(candidate)));
+  if (long.length === 1) return long;
   const near = [...known]
-    .map((candidate) => ({ candidate, far: distance(plain(word), plain(candidate)) }))
+    .map((candidate) => ({ candidate, far: distance(wanted, plain(candidate)) }))
     .filter(({ far, candidate }) => far <= limit && far < candidate.length);
   const best = Math.min(...near.map(({ far }) => far));
   return near
