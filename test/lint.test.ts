@@ -99,6 +99,10 @@ describe("text", () => {
     expect(run([wrong], true, { NO_COLOR: "1" }).out).not.toContain("\x1b");
     expect(run([wrong]).out).not.toContain("\x1b");
   });
+  it("repeats the beginning of a long word only", () => {
+    const { out } = run([file("long.conf", "x".repeat(1_000_000))]);
+    expect(out.length).toBeLessThan(2000);
+  });
   it("does not pass on what steers a terminal", () => {
     const path = file("steer.conf", "General {\n    HashSize 0 # \x1b[2J\x07\x9b31m\n}\n");
     // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
@@ -266,6 +270,7 @@ describe("hostile files", () => {
     ["one long line", "General { HashSize 0 } ".repeat(40_000)],
     ["thousands of findings", many.repeat(20_000)],
     ["more than a megabyte", " ".repeat(17_000_000)],
+    ["comments that silence", "# lint: ignore no-log\n".repeat(45_000)],
     ["an endless word", `General { LogFile /${"x".repeat(1_000_000)}`],
   ])("end, and say little, whatever the format: %s", { timeout: 60_000 }, (name, text) => {
     const path = file(`${name}.conf`.replaceAll(" ", "-"), text);

@@ -85,7 +85,7 @@ const misread = { reference: "misreads" } as const;
 function deprecated(words: string) {
   return apply((reading) =>
     reading.warn("deprecated-clause", words, {
-      edits: [removal(reading.text, reading.here.offset, reading.here.end)],
+      edits: removal(reading.text, reading.here),
     }),
   );
 }

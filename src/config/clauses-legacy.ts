@@ -23,13 +23,9 @@ function span({ offset, text }: Token, by: string): Edit {
   return { offset, end: offset + text.length, text: by };
 }
 
-function takenOut({ text, here }: Reading): Edit {
-  return removal(text, here.offset, here.end);
-}
-
 /** Without effect since long ago. */
 function gone(words: string): Clause {
-  return { enter: (reading) => say(reading, words, [takenOut(reading)]) };
+  return { enter: (reading) => say(reading, words, removal(reading.text, reading.here)) };
 }
 
 /** The same clause under its name of today. */
@@ -83,13 +79,15 @@ const replicate: Clause = {
     const target = values.at(-1)?.text ?? "";
     const states = values.slice(0, -2);
     if (!target.startsWith("TCP")) {
-      return say(reading, `unsupported protocol \`${target}'`, [takenOut(reading)]);
+      return say(reading, `unsupported protocol \`${target}'`, removal(reading.text, reading.here));
     }
     const { state } = reading.draft.filter;
     const list = `${states.map(({ text }) => text).join(" ")} for TCP`;
     const filter = `Filter {\n        State Accept {\n            ${list}\n        }\n    }`;
     const isFree = reading.draft.filter.from === undefined;
-    const edits = isFree ? [takenOut(reading), inGeneral(reading, filter)] : [];
+    const edits = isFree
+      ? [...removal(reading.text, reading.here), inGeneral(reading, filter)]
+      : [];
     say(reading, "the clause `Replicate' is obsolete. Use `Filter' instead", edits);
     reading.draft.filter.state = { tcp: [], logic: "accept", ...state };
     filterClauses["filterStateGroup"]?.enter?.(reading, values);
@@ -106,21 +104,25 @@ const syncChecksum: Clause = {
 };
 
 /** A `Checksum` of the section moves into the first link; none where that link is in another section. */
-function intoFirstLink(reading: Reading, value: Token): Edit[] {
+function intoFirstLink(reading: Reading, value: Token): readonly Edit[] {
   const { section, here, draft } = reading;
   const links = section.items.filter(({ clause }) => ["multicast", "udp", "tcp"].includes(clause));
   const before = links.filter(({ offset }) => offset < here.offset).length;
   const [first] = links;
   if (first?.body === undefined || draft.links.length > before) return [];
-  if (first.items.some(({ clause }) => clause === "checksum")) return [takenOut(reading)];
+  if (first.items.some(({ clause }) => clause === "checksum"))
+    return removal(reading.text, reading.here);
   const at = (first.body.open ?? 0) + 1;
-  return [takenOut(reading), { offset: at, end: at, text: `\n        Checksum ${value.text}` }];
+  return [
+    ...removal(reading.text, reading.here),
+    { offset: at, end: at, text: `\n        Checksum ${value.text}` },
+  ];
 }
 
 const statsEventsReliable: Clause = {
   enter: (reading, values) => {
     const clause = `NetlinkEventsReliable ${values[0]?.text ?? "off"}`;
-    const edits = [takenOut(reading), inGeneral(reading, clause)];
+    const edits = [...removal(reading.text, reading.here), inGeneral(reading, clause)];
     say(reading, "`NetlinkEventsReliable' belongs into `General', not into `Stats'", edits);
     generalClauses["netlinkEventsReliable"]?.enter?.(reading, values);
   },

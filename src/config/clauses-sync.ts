@@ -180,7 +180,7 @@ export const syncClauses: Clauses = {
   }),
   ipv6Interface: apply((reading) =>
     reading.warn("unneeded-clause", "`IPv6_interface' not required, ignoring", {
-      edits: [removal(reading.text, reading.here.offset, reading.here.end)],
+      edits: removal(reading.text, reading.here),
     }),
   ),
   localIpv4: unicast("localAddress", 4),

@@ -1,5 +1,6 @@
 /** What is said about a place of a configuration file, and how a file is rewritten. */
 
+import type { Written } from "../../grammar/index.ts";
 import type { Position } from "./draft.ts";
 import type { RuleId } from "./language-rules.ts";
 
@@ -56,14 +57,27 @@ export function applyEdits(bytes: Uint8Array, edits: readonly Edit[]): Uint8Arra
   return whole;
 }
 
-/** Takes a clause out, with its line where nothing else stands on it. */
-export function removal(text: string, offset: number, end: number): Edit {
+/**
+ * Takes a clause without braces out, with its line where nothing else stands on it. A comment between
+ * its words stays.
+ */
+export function removal(text: string, { offset, end, keyword, values }: Written): readonly Edit[] {
+  const words = keyword ? [keyword, ...values] : values;
+  const isParted = words.some((word, i) => {
+    const next = words[i + 1];
+    return next && /\S/.test(text.slice(word.offset + word.text.length, next.offset));
+  });
+  if (isParted) {
+    return words.map((word) => ({
+      ...{ offset: word.offset, end: word.offset + word.text.length, text: "" },
+    }));
+  }
   const lineStart = text.lastIndexOf("\n", offset - 1) + 1;
   const newline = text.indexOf("\n", end);
   const lineEnd = newline < 0 ? text.length : newline + 1;
   const isAlone = /^[ \t]*$/.test(text.slice(lineStart, offset));
   const isLast = /^[ \t\r\n]*$/.test(text.slice(end, lineEnd));
-  return isAlone && isLast
-    ? { offset: lineStart, end: lineEnd, text: "" }
-    : { offset, end, text: "" };
+  return [
+    isAlone && isLast ? { offset: lineStart, end: lineEnd, text: "" } : { offset, end, text: "" },
+  ];
 }

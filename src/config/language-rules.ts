@@ -60,7 +60,7 @@ const errors = [
     "limits",
     "error",
     [
-      "A file beyond 1 MiB, 200,000 words or 64 open braces.",
+      "A file beyond 1 MiB, 100,000 words or 64 open braces.",
       "No real file is.",
       "Check what it is.",
     ],

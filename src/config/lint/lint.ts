@@ -138,10 +138,14 @@ function ofLanguage(diagnostic: Diagnostic, { isForReference }: LintOptions): Fi
   };
 }
 
+/** A word of the file that a message repeats: one as long as the file tells nobody more. */
+const maxSymbol = 80;
+
 /** The log names line and symbol; here both are seen. */
 function inPlainWords({ rule, text }: Diagnostic): string {
-  const [, symbol] = /, symbol '(.*)': syntax error\s*$/s.exec(text) ?? [];
-  if (symbol === undefined) return text.trimEnd();
+  const [, whole] = /, symbol '(.*)': syntax error\s*$/s.exec(text) ?? [];
+  if (whole === undefined) return text.trimEnd();
+  const symbol = whole.length > maxSymbol ? `${whole.slice(0, maxSymbol)}…` : whole;
   if (symbol === "") return "the file ends too early";
   if (rule === "unknown-clause") return `there is no clause \`${symbol}\``;
   if (rule === "misplaced-clause") return `\`${symbol}\` does not belong here`;

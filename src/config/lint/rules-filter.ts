@@ -76,6 +76,7 @@ export const filterRules: readonly FileRule[] = [
     fix: "List what shall pass, or remove the block.",
     example: filter("Userspace", "Protocol Accept { }"),
     better: filter("Userspace", "Protocol Accept { TCP UDP }"),
+    fromAbsence: true,
     run: ({ config, last }, report) => {
       const { protocol, address, state } = config.general.filter;
       const total = (lists: readonly (readonly unknown[])[]) => lists.flat().length;

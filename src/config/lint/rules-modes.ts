@@ -158,7 +158,7 @@ export const modeRules: readonly FileRule[] = [
       const message = `sessions that are silent for ${commitTimeout} s hang after a fail-over`;
       const fix = {
         title: "remove CommitTimeout",
-        edits: [removal(text, clause.offset, clause.end)],
+        edits: removal(text, clause),
         isSafe: false,
       };
       report({ at: head(clause), message, fix });
@@ -340,7 +340,7 @@ export const modeRules: readonly FileRule[] = [
   },
   {
     id: "tcp-link-local",
-    severity: "warning",
+    severity: "note",
     isReferences: true,
     summary: "a `TCP` link to an IPv6 link-local address",
     reason:

@@ -8,10 +8,8 @@ import { head, valueText } from "./subject.ts";
 
 /** Blocks that may stand side by side, each with values of its own. */
 const separate: ReadonlySet<string> = new Set(["multicast", "udp", "tcp", "helperType", "policy"]);
-/** Clauses that add up instead of replacing each other. */
-const lists: ReadonlySet<string> = new Set([
-  ...["filterProtocolName", "filterIpv4", "filterIpv6", "filterStateGroup", "expectationHelper"],
-]);
+/** Clauses that add up instead of replacing each other. Bare words always do. */
+const lists: ReadonlySet<string> = new Set(["filterIpv4", "filterIpv6"]);
 /** Two clauses that give the same value. */
 const sameValue: Readonly<Record<string, string>> = {
   localIpv6: "localIpv4",
@@ -29,7 +27,7 @@ function* values(
   for (const clause of clauses) {
     const own = separate.has(clause.clause) ? `${block}/${clause.offset}` : block;
     if (clause.body) yield* values(clause.items, own);
-    else if (!lists.has(clause.clause))
+    else if (clause.keyword && !lists.has(clause.clause))
       yield [`${block}/${sameValue[clause.clause] ?? clause.clause}`, clause];
   }
 }
@@ -127,7 +125,7 @@ export const repetitionRules: readonly FileRule[] = [
 ];
 
 function withoutClause(text: string, clause: Written): Fix {
-  const edits = [removal(text, clause.offset, clause.end)];
+  const edits = removal(text, clause);
   return { title: `remove \`${words(clause)}\``, edits, isSafe: false };
 }
 

@@ -51,3 +51,17 @@ describe.each(rules.map((rule) => [rule.id, rule] as const))("%s", (id, rule) =>
     for (const text of [rule.reason, rule.fix]) expect(text).toMatch(/^[A-Z0-9`"].*[.)]$/);
   });
 });
+
+describe("files of the field", () => {
+  const found = (text: string) => lint(bytesOf(text)).map(({ rule }) => rule);
+  it("may list words in old lists, too", () => {
+    const text = "IgnoreProtocol {\n    UDP\n    ICMP\n    IGMP\n}\n";
+    expect(found(text)).not.toContain("given-twice");
+  });
+  it("get one error for a clause without its value, and no rule's opinion on nothing", () => {
+    const sync = "Sync {\n    UDP {\n        Port = 3780\n    }\n}\n";
+    expect(found(sync)).not.toContain("link-port-range");
+    const state = "General {\n    Filter {\n        State Accept { CLOSED }\n    }\n}\n";
+    expect(found(state)).not.toContain("filter-empty");
+  });
+});

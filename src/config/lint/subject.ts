@@ -18,7 +18,7 @@ export interface Subject {
   /** One character a byte. */
   readonly text: string;
   readonly sections: readonly Written[];
-  /** Every clause of these ids, wherever it stands, in file order. */
+  /** Every clause of these ids that says what it has to, wherever it stands, in file order. */
   all(...ids: string[]): readonly Written[];
   last(...ids: string[]): Written | undefined;
   readonly links: readonly WrittenLink[];
@@ -27,9 +27,9 @@ export interface Subject {
 export function subjectOf({ config, outline, text }: Inspection): Subject {
   const byId = new Map<string, Written[]>();
   const collect = (clause: Written): void => {
-    const known = byId.get(clause.clause);
-    if (known) known.push(clause);
-    else byId.set(clause.clause, [clause]);
+    const known = byId.get(clause.clause) ?? [];
+    byId.set(clause.clause, known);
+    if (speaks(clause)) known.push(clause);
     clause.items.forEach(collect);
   };
   outline.forEach(collect);
@@ -46,9 +46,14 @@ export function subjectOf({ config, outline, text }: Inspection): Subject {
   return { config, text, sections: outline, all, last, links };
 }
 
-/** Clauses directly inside another. */
+/** Clauses directly inside another, as `all` has them. */
 export function itemsOf(clause: Written | undefined, ...ids: string[]): readonly Written[] {
-  return clause?.items.filter((item) => ids.includes(item.clause)) ?? [];
+  return clause?.items.filter((item) => ids.includes(item.clause) && speaks(item)) ?? [];
+}
+
+/** A clause without its value is a mistake of the language, and no rule's business. */
+function speaks({ isWhole, body }: Written): boolean {
+  return isWhole || body !== undefined;
 }
 
 export function lastItem(clause: Written | undefined, ...ids: string[]): Written | undefined {

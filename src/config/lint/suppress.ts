@@ -16,25 +16,43 @@ export interface Suppression extends Span {
 const shape = /^#+\s*lint:\s*(ignore|ignore-file)\s+([\w\s,-]+)/;
 
 export function suppressionsOf(text: string, comments: readonly Token[]): Suppression[] {
-  return comments.flatMap((comment) => {
+  const lineFor = lineFinder(text);
+  return comments.toReversed().flatMap((comment) => {
     const [whole, verb, names] = shape.exec(comment.text) ?? [];
     if (whole === undefined || names === undefined) return [];
     const offset = comment.offset;
     const isForFile = verb === "ignore-file";
-    const about = isForFile ? { offset: 0, end: text.length + 1 } : lineFor(text, offset);
+    const about = isForFile ? { offset: 0, end: text.length + 1 } : lineFor(offset);
     const end = offset + comment.text.trimEnd().length;
     const rules = names.split(/[\s,]+/).filter((name) => name !== "");
     return rules.map((rule) => ({ rule, offset, end, about }));
   });
 }
 
-/** The comment's own line, or the first one below it that says something. */
-function lineFor(text: string, comment: number): Span {
-  let offset = text.lastIndexOf("\n", comment - 1) + 1;
-  if (/\S/.test(text.slice(offset, comment))) return { offset, end: endOfLine(text, comment) };
-  do offset = endOfLine(text, offset) + 1;
-  while (offset < text.length && /^\s*(?:#|$)/.test(text.slice(offset, endOfLine(text, offset))));
-  return { offset, end: endOfLine(text, offset) };
+/**
+ * For comments from the last to the first: their own line, or the first one below that says something.
+ * Below a comment that was asked for, its answer holds: a file of comments is not read again for each.
+ */
+function lineFinder(text: string): (comment: number) => Span {
+  const known = new Map<number, Span>();
+  return (comment) => {
+    const start = text.lastIndexOf("\n", comment - 1) + 1;
+    if (/\S/.test(text.slice(start, comment))) {
+      return { offset: start, end: endOfLine(text, comment) };
+    }
+    let offset = endOfLine(text, start) + 1;
+    while (offset < text.length && !known.has(offset) && isSilent(text, offset)) {
+      offset = endOfLine(text, offset) + 1;
+    }
+    const found = known.get(offset) ?? { offset, end: endOfLine(text, offset) };
+    known.set(start, found);
+    return found;
+  };
+}
+
+/** A line with nothing but a comment, or with nothing at all. */
+function isSilent(text: string, offset: number): boolean {
+  return /^\s*(?:#|$)/.test(text.slice(offset, endOfLine(text, offset)));
 }
 
 function endOfLine(text: string, from: number): number {
