@@ -181,6 +181,32 @@ describe("a session", { timeout: 30_000 }, () => {
     await client.sendRequest("textDocument/completion", at(0, 9_000));
   });
 
+  it("survives messages that make no sense", async () => {
+    const frame = (body: string) => `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    for (const body of ["{nonsense", "[1,2", "42", "null"]) server.stdin?.write(frame(body));
+    const nowhere = { line: 9e9, character: -4 };
+    const wrong: [string, unknown][] = [
+      ["textDocument/didOpen", {}],
+      ["textDocument/didOpen", { textDocument: { uri: 5, version: "x", text: 7 } }],
+      ["textDocument/didChange", { textDocument: { uri: "file:///none" }, contentChanges: [] }],
+      [
+        "textDocument/didChange",
+        {
+          textDocument: { uri, version: 5 },
+          contentChanges: [{ range: { start: nowhere, end: nowhere }, text: "x" }],
+        },
+      ],
+    ];
+    for (const [method, params] of wrong) await client.sendNotification(method, params);
+    for (const params of [null, {}, { textDocument: { uri }, position: nowhere }])
+      await client.sendRequest("textDocument/completion", params).catch(() => undefined);
+    const other = { uri: "untitled:Untitled-1", languageId: "conntrackd", version: 1, text };
+    await client.sendNotification("textDocument/didOpen", { textDocument: other });
+    const place = { textDocument: { uri: other.uri }, position: { line: 3, character: 12 } };
+    expect(await client.sendRequest("textDocument/hover", place)).not.toBeNull();
+    await client.sendNotification("textDocument/didClose", { textDocument: other });
+  });
+
   it("takes its words back when the file is closed, and ends when told to", async () => {
     const next = diagnostics();
     await client.sendNotification("textDocument/didClose", { textDocument: { uri } });

@@ -89,7 +89,8 @@ export function serveEditor(protocols: string | undefined): void {
   connection.onCompletion(({ textDocument, position }) => {
     const document = documents.get(textDocument.uri);
     if (document === undefined) return [];
-    const { text } = look(document).inspection;
+    // At every key: the words need no look at the whole file.
+    const text = Buffer.from(document.getText()).toString("latin1");
     return suggestionsAt(text, byteOffset(document, document.offsetAt(position))).map(completion);
   });
   connection.onHover(({ textDocument, position }) => {
