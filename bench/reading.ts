@@ -3,6 +3,7 @@
  * Needs neither root nor the reference.
  */
 import { inspectConfig } from "../src/config/index.ts";
+import { lintFile } from "../src/config/lint/index.ts";
 import { maxFileBytes, socketPath } from "../src/config/socket-path.ts";
 
 const LINES = 2000;
@@ -62,6 +63,10 @@ export function readingFigures(): string[] {
     line(
       `${LINES} lines, inspected`,
       timed(() => inspectConfig(bytes, { file: "" })),
+    ),
+    line(
+      `${LINES} lines, with all rules of config-lint`,
+      timed(() => lintFile(bytes, { file: "" })),
     ),
     line(
       `${LINES} lines, for the socket's path`,

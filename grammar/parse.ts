@@ -45,14 +45,15 @@ function plain({ tokenType, image, startOffset }: IToken): Token {
 
 function written({ row, keyword, values, open, close, items, isWhole }: Clause): Written {
   const inner = items.map(written);
-  const words = [keyword, ...values, open, close].filter((token) => token !== undefined);
-  const ends = words.map(({ startOffset, image }) => startOffset + image.length);
+  const first = keyword ?? values[0] ?? open ?? close;
+  const last = close ?? open ?? values.at(-1) ?? keyword;
+  const end = last ? last.startOffset + last.image.length : 0;
   return {
     clause: row.id,
     ...(keyword && { keyword: plain(keyword) }),
     values: values.map(plain),
-    offset: words[0]?.startOffset ?? 0,
-    end: Math.max(...ends, inner.at(-1)?.end ?? 0),
+    offset: first?.startOffset ?? 0,
+    end: Math.max(end, inner.at(-1)?.end ?? 0),
     ...(open && { body: { open: open.startOffset, ...(close && { close: close.startOffset }) } }),
     items: inner,
     isWhole,

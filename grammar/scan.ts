@@ -52,14 +52,20 @@ function run(text: string, at: number, belongs: (code: number) => boolean): numb
 
 /** Any letter case; `|` stands for any letter, an accident of the language that costs nothing. */
 function spelled(...words: readonly string[]): Pattern["end"] {
+  const spellings = words.map((word) => [word, word.toUpperCase()] as const);
   return (text, at) => {
-    const matches = (word: string) =>
-      [...word].every((letter, i) => {
-        const found = text[at + i];
-        return found === letter || found === "|" || found === letter.toUpperCase();
-      });
-    return Math.max(at, ...words.filter(matches).map((word) => at + word.length));
+    let end = at;
+    for (const [small, large] of spellings) {
+      let i = 0;
+      while (i < small.length && fits(text[at + i], small[i], large[i])) i++;
+      if (i === small.length) end = Math.max(end, at + i);
+    }
+    return end;
   };
+}
+
+function fits(found: string | undefined, small: string | undefined, large: string | undefined) {
+  return found === small || found === large || found === "|";
 }
 
 /** The obsolete name of ALARM: only with an upper-case T at its end, as the language has it. */

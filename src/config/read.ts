@@ -7,6 +7,7 @@
 
 import { maxFileBytes, type Sentence, type Token, type Written } from "../../grammar/index.ts";
 import { parseText } from "../../grammar/parse.ts";
+import { recognise } from "../../grammar/recognise.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import type { Draft, Position } from "./draft.ts";
 import { interpret, type ReadOptions, type Said } from "./interpret.ts";
@@ -55,7 +56,8 @@ const nothing: Sentence = { outline: [], tokens: [], comments: [], mistakes: [] 
 function study(bytes: Uint8Array, options: ReadOptions, isForDaemon: boolean) {
   const isTooLarge = bytes.length > maxFileBytes;
   const source = sourceOf(isTooLarge ? new Uint8Array() : bytes);
-  const sentence = isTooLarge ? nothing : parseText(source.text);
+  // The parser is for mistakes: it costs most of the time, and most files have none.
+  const sentence = isTooLarge ? nothing : (recognise(source.text) ?? parseText(source.text));
   const find = locator(source.text);
   const mistakes = sentence.mistakes.map((mistake): Said => {
     const at = find(mistake.offset);
