@@ -6,6 +6,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RequestCode } from "../src/kit/request-code.ts";
+import { ask } from "./control.ts";
 import {
   findProgram,
   isExecutable,
@@ -116,7 +118,8 @@ export class Conntrackd {
     if (status !== 0) {
       throw new Error(`${this.namespace.label}: conntrackd -d: ${stderr}${stdout}${this.log()}`);
     }
-    await waitFor(async () => (await this.command("-s")).status === 0, {
+    const answer = () => ask(this.socketPath, RequestCode.statistics).catch(() => "");
+    await waitFor(async () => (await answer()) !== "", {
       what: `conntrackd on ${this.namespace.label} to answer`,
     });
   }
@@ -158,7 +161,7 @@ export class Conntrackd {
 
   /** The numbers of `current active connections` in both caches. */
   async caches(): Promise<CacheCounts> {
-    const text = await this.commandOk("-s");
+    const text = await ask(this.socketPath, RequestCode.statistics);
     const count = (name: string) => {
       const match = new RegExp(`cache ${name}:\\ncurrent active connections:\\s+(\\d+)`).exec(text);
       return Number(match?.[1] ?? 0);

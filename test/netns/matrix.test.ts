@@ -3,10 +3,11 @@
  * through all of its events. Several pairs run at a time; each cell is then a test of its own.
  */
 import { beforeAll, expect, it } from "vitest";
+import { ask } from "../../lab/control.ts";
 import { waitForExit } from "../../lab/netns.ts";
 import { createPair, type Pair, type PairNode } from "../../lab/pair.ts";
 import { RequestCode } from "../../src/kit/request-code.ts";
-import { ask } from "../support/control.ts";
+import { prepareExpectations } from "../support/expectation-maker.ts";
 import {
   type Combination,
   configOf,
@@ -14,7 +15,6 @@ import {
   modes,
   type Place,
   places,
-  prepare,
   titleOf,
 } from "../support/matrix.ts";
 import { conntrack } from "../support/pairs.ts";
@@ -32,7 +32,7 @@ async function goThrough(place: Place): Promise<void> {
   const [a, b] = place.sides;
   const pair = await createPair({ a, b, links: [place.link] });
   try {
-    await prepare(pair);
+    await prepareExpectations(pair.a.namespace);
     for (const mode of modes) {
       const combination = { ...place, mode };
       const configured = pair.reconfigure(configOf(mode));

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import type { ConfigSettings, DaemonKind } from "../../lab/conntrackd.ts";
-import { createPair, type Pair } from "../../lab/pair.ts";
+import { createPair, type Pair, type PairNode } from "../../lab/pair.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { cacheLines, conntrack, kernelTable, startPair, waitForLog } from "../support/pairs.ts";
 import { describeOnKernel } from "../support/requirements.ts";
@@ -51,21 +51,6 @@ describeOnKernel("requests to our daemon", ["ours"], () => {
     expect(at.a.conntrackd.log()).toContain("flushing kernel conntrack table");
   });
 
-  it("-t flushes when PurgeTimeout is over, and -c before that calls it off", async () => {
-    const at = await start({ modeLines: ["PurgeTimeout 2"] });
-    await conntrack(at.a, `-I ${udp(1)} -t 600`);
-    await at.a.conntrackd.commandOk("-t");
-    await at.a.conntrackd.commandOk("-c");
-    await at.b.conntrackd.commandOk("-t");
-    await waitForLog(at.b, "flushing kernel conntrack table (scheduled)");
-    expect((await kernelTable(at.a)).length).toBe(1);
-    expect(at.a.conntrackd.log()).not.toContain("(scheduled)");
-    await at.a.conntrackd.commandOk("-t");
-    await waitForLog(at.a, "flushing kernel conntrack table (scheduled)");
-    await waitFor(async () => (await kernelTable(at.a)).length === 0, { what: "the purge" });
-    expect(await cacheLines(at.a, "internal")).toEqual([]);
-  });
-
   it("-f internal forgets, -R reads the kernel's table again and sends nothing", async () => {
     const at = await start();
     await conntrack(at.a, `-I ${udp(1)} -t 600`);
@@ -92,17 +77,6 @@ describeOnKernel("requests to our daemon", ["ours"], () => {
     await waitForLog(at.a, "resync requested by other node");
   });
 
-  it("CommitTimeout sets the timeout of committed flows", async () => {
-    const at = await start({ modeLines: ["CommitTimeout 77"] });
-    await conntrack(at.a, `-I ${udp(1)} -t 600`);
-    await externalCount(at, 1);
-    await at.b.conntrackd.commandOk("-c");
-    const table = await conntrack(at.b, "-L");
-    const seconds = Number(/^udp +17 (\d+) src=10\.1\.0\.1/m.exec(table)?.[1]);
-    expect(seconds).toBeGreaterThan(60);
-    expect(seconds).toBeLessThanOrEqual(77);
-  });
-
   it("-c replaces what the kernel knows already, with the peer's state", async () => {
     const at = await start();
     await conntrack(at.a, `-I ${udp(1)} -t 600`);
@@ -115,10 +89,54 @@ describeOnKernel("requests to our daemon", ["ours"], () => {
   });
 });
 
-for (const sender of ["ours", "reference"] as const) {
-  describeOnKernel(`DisableExternalCache at ours, ${sender} sends`, ["ours", sender], () => {
-    it("flows go straight into the kernel, and leave it", async () => {
-      const at = await start({ modeLines: ["DisableExternalCache On"] }, sender);
+for (const mode of ["FTFW", "NOTRACK", "ALARM"] as const) {
+  describeOnKernel(`the timeouts of ${mode}`, ["ours"], () => {
+    it("PurgeTimeout: -t flushes when it is over, and -c before that calls it off", async () => {
+      const at = await start({ mode, modeLines: ["PurgeTimeout 2"] });
+      await conntrack(at.a, `-I ${udp(1)} -t 600`);
+      await at.a.conntrackd.commandOk("-t");
+      await at.a.conntrackd.commandOk("-c");
+      await at.b.conntrackd.commandOk("-t");
+      await waitForLog(at.b, "flushing kernel conntrack table (scheduled)");
+      expect((await kernelTable(at.a)).length).toBe(1);
+      expect(at.a.conntrackd.log()).not.toContain("(scheduled)");
+      await at.a.conntrackd.commandOk("-t");
+      await waitForLog(at.a, "flushing kernel conntrack table (scheduled)");
+      await waitFor(async () => (await kernelTable(at.a)).length === 0, { what: "the purge" });
+      expect(await cacheLines(at.a, "internal")).toEqual([]);
+    });
+  });
+
+  for (const sender of ["ours", "reference"] as const) {
+    describeOnKernel(`CommitTimeout with ${mode}, ${sender} sends`, ["ours", sender], () => {
+      it("sets the timeout of committed flows", async () => {
+        const at = await start({ mode, modeLines: ["CommitTimeout 77"] }, sender);
+        const { a: receiver, b: source } = at;
+        await conntrack(source, `-I ${udp(1)} -t 600`);
+        await waitFor(async () => (await receiver.conntrackd.caches()).external === 1, {
+          what: "the flow",
+        });
+        await receiver.conntrackd.commandOk("-c");
+        const table = await conntrack(receiver, "-L");
+        const seconds = Number(/^udp +17 (\d+) src=10\.1\.0\.1/m.exec(table)?.[1]);
+        expect(seconds).toBeGreaterThan(60);
+        expect(seconds).toBeLessThanOrEqual(77);
+      });
+    });
+  }
+}
+
+const partners: readonly (readonly [DaemonKind, DaemonKind])[] = [
+  ["ours", "ours"],
+  ["ours", "reference"],
+  ["reference", "ours"],
+];
+for (const [kind, sender] of partners) {
+  describeOnKernel(`DisableExternalCache, ${sender} to ${kind}`, [kind, sender], () => {
+    it("flows go straight into the kernel, and leave it, whatever it had before", async () => {
+      const config = { modeLines: ["DisableExternalCache On"] };
+      const at = await createPair({ a: kind, b: sender, config });
+      pair = at;
       const { a: receiver, b: source } = at;
       const same = async (what: string) => {
         const equal = async () => {
@@ -127,11 +145,30 @@ for (const sender of ["ours", "reference"] as const) {
         };
         await waitFor(equal, { what: `the kernel tables to agree: ${what}` });
       };
+      // Without events nobody hears of it.
+      const silently = async (node: PairNode, words: string) => {
+        await node.namespace.sysctl({ "net/netfilter/nf_conntrack_events": 0 });
+        await conntrack(node, words);
+        await node.namespace.sysctl({ "net/netfilter/nf_conntrack_events": 1 });
+      };
+      // What a daemon finds at its start is not told.
+      await conntrack(source, `-I ${tcp(7)} --state SYN_SENT -t 600`);
+      await conntrack(source, `-I ${tcp(8)} --state SYN_SENT -t 600`);
+      for (const node of [receiver, source]) await node.conntrackd.start();
+      await conntrack(source, `-D ${tcp(8)}`);
+      await conntrack(source, `-U ${tcp(7)} --state ESTABLISHED -u SEEN_REPLY,ASSURED`);
+      await same("the end, then the update of flows that are not there");
+      await silently(receiver, `-I ${tcp(2)} --state ESTABLISHED -t 600 --mark 9`);
+      await conntrack(source, `-I ${tcp(2)} --state SYN_SENT -t 600 --mark 4`);
+      await same("a new flow that is there already");
+      await silently(receiver, `-I ${udp(3)} -t 600 --dst-nat 10.9.9.9`);
+      await conntrack(source, `-I ${udp(3)} -t 600 --src-nat 10.9.9.9:77`);
+      await same("a translated flow that is there with another translation");
       await conntrack(source, `-I ${tcp(1)} --state SYN_SENT -t 600`);
       await same("a new flow");
       await conntrack(source, `-U ${tcp(1)} --state ESTABLISHED -u SEEN_REPLY,ASSURED --mark 5`);
       await same("an update");
-      await conntrack(source, `-I ${udp(1)} -t 600 --src-nat 10.9.9.9:77`);
+      await conntrack(source, `-I ${udp(1)} -t 600 --src-nat 10.9.9.9:78`);
       await same("a translated flow");
       await conntrack(
         source,
@@ -144,7 +181,8 @@ for (const sender of ["ours", "reference"] as const) {
       await same("an end");
       expect(await receiver.conntrackd.dump("external")).toEqual([]);
       const text = await receiver.conntrackd.commandOk("-s");
-      expect(text).toMatch(/external inject:\nconnections created:\t\t +3\tfailed:\t +0\n/);
+      expect(text).toMatch(/external inject:\nconnections created:\t\t +5\tfailed:\t +0\n/);
+      expect(text).toMatch(/connections updated:\t\t +3\tfailed:\t +0\n/);
       expect(text).toMatch(/connections destroyed:\t\t +1\tfailed:\t +0\n/);
     });
   });

@@ -13,7 +13,7 @@ export type Row = readonly [what: string, partner: Partner, file: string, test: 
 const groups: Readonly<Record<string, readonly Row[]>> = {
   "Modes and their clauses": [
     [
-      "messages and log of NOTRACK, ALARM and FTFW for the same events",
+      "messages of every mode for the same events",
       "beside",
       "differential/modes",
       "sends the same messages for the same events",
@@ -26,10 +26,10 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
       "NOTRACK, injection, bypass",
     ],
     [
-      "`DisableExternalCache` with FTFW",
+      "`DisableExternalCache` with FTFW, and flows that the kernel has already, has otherwise, or lacks",
       "mixed",
       "netns/requests",
-      "flows go straight into the kernel, and leave it",
+      "flows go straight into the kernel, and leave it, whatever it had before",
     ],
     [
       "`RefreshTime`, `CacheTimeout`",
@@ -38,13 +38,13 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
       "repeats every flow, and forgets what is not repeated",
     ],
     ["`StartupResync`", "mixed", "netns/modes", "StartupResync on"],
-    ["`PurgeTimeout`", "ours", "netns/requests", "-t flushes when PurgeTimeout is over"],
     [
-      "`CommitTimeout`",
+      "`PurgeTimeout` in every mode",
       "ours",
       "netns/requests",
-      "CommitTimeout sets the timeout of committed flows",
+      "PurgeTimeout: -t flushes when it is over",
     ],
+    ["`CommitTimeout`", "ours", "netns/requests", "sets the timeout of committed flows"],
     ["`PollSecs`", "ours", "netns/modes", "reads the table from time to time"],
   ],
   "Dedicated links": [

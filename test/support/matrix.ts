@@ -3,10 +3,11 @@
  * test of each cell, and doc/compatibility.md is printed from the same rows.
  */
 import type { ConfigSettings, DaemonKind } from "../../lab/conntrackd.ts";
+import { ask } from "../../lab/control.ts";
 import type { Pair, PairLink, PairNode } from "../../lab/pair.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { RequestCode } from "../../src/kit/request-code.ts";
-import { ask } from "./control.ts";
+import { makeExpectation } from "./expectation-maker.ts";
 import { conntrack, kernelTable } from "./pairs.ts";
 
 export const modes = ["FTFW", "NOTRACK", "ALARM"] as const;
@@ -49,17 +50,11 @@ export interface MatrixEvent {
 }
 
 const WAIT_MS = 20_000;
-/** Both ends of the master of the expectation, on the first node itself. */
-const HERE = "10.99.0.1";
-const HELPER = { name: "tftp", port: 69, expected: 6002 } as const;
 
 const tcp = "-p tcp -s 10.1.0.1 -d 10.2.0.1 --sport 5 --dport 6";
 const udp = "-p udp -s 10.1.0.2 -d 10.2.0.1 --sport 5 --dport 6";
 const v6 = "-p udp -s fd01::1 -d fd02::1 --sport 5 --dport 6";
 const nat = "-p tcp -s 10.1.0.3 -d 10.2.0.1 --sport 5 --dport 6";
-const expected =
-  `--tuple-src ${HERE} --tuple-dst ${HERE} --tuple-port-src 0 --tuple-port-dst ${HELPER.expected} ` +
-  "--mask-src 255.255.255.255 --mask-dst 255.255.255.255 --mask-port-src 0 --mask-port-dst 65535";
 /** What the external cache holds when everything has happened. */
 const ALL = [
   /ESTABLISHED src=10\.1\.0\.1 .*mark=7/,
@@ -101,25 +96,6 @@ async function expectations(node: PairNode): Promise<string[]> {
 }
 
 const withoutTimeout = (line: string) => line.trim().replace(/^\d+ /, "");
-
-/** What the events need on the first node, once. */
-export async function prepare({ a }: Pair): Promise<void> {
-  await a.namespace.nft(`table ip helpers {
-  ct helper it { type "${HELPER.name}" protocol udp; }
-  chain assign { type filter hook output priority filter; udp dport ${HELPER.port} ct helper set "it"; }
-}
-`);
-  await a.namespace.sysctl({ "net/netfilter/nf_conntrack_udp_timeout*": 600 });
-  await a.namespace.ip(`addr add ${HERE}/32 dev lo`);
-}
-
-/** A packet to nobody makes the master; the expectation is made by command. */
-async function makeExpectation({ a }: Pair): Promise<void> {
-  await a.namespace.runOk(["bash", "-c", `echo > /dev/udp/${HERE}/${HELPER.port}`]);
-  const [, port] = / sport=(\d+) /.exec(await conntrack(a, `-L -p udp -d ${HERE}`)) ?? [];
-  const master = `-p udp -s ${HERE} -d ${HERE} --sport ${port} --dport ${HELPER.port}`;
-  await conntrack(a, `-I expect -t 600 ${master} ${expected}`);
-}
 
 /** The second node forgets what it has heard, then hears it again. */
 async function again(pair: Pair, request: () => Promise<unknown>): Promise<void> {
@@ -182,7 +158,7 @@ export const events: readonly MatrixEvent[] = [
     name: "expectation",
     shows: "an expectation of a TFTP connection; the peer's external cache holds it",
     run: async (pair) => {
-      await makeExpectation(pair);
+      await makeExpectation(pair.a.namespace);
       await hears(pair, ALL);
       const wanted = await expectations(pair.a);
       await waitFor(

@@ -1,6 +1,6 @@
-/** Requests to a daemon's control socket without a client program: for tests that ask often. */
+/** Requests to a daemon's control socket without a client program: for who asks often. */
 import { connect } from "node:net";
-import type { RequestCode } from "../../src/kit/request-code.ts";
+import type { RequestCode } from "../src/kit/request-code.ts";
 
 /** The whole answer. Rejects where nobody listens. */
 export function ask(socketPath: string, code: RequestCode): Promise<string> {
