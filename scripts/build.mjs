@@ -38,6 +38,8 @@ const daemon = {
   file: "src/cli/conntrackd-daemon.ts",
   run: { call: `module.exports.lintMain([${JSON.stringify(example)}]);` },
 };
+/** First words that a launcher gives to a program of their own, which the other commands then know nothing of. */
+const ownPrograms = { conntrack: { top: "src/cli/conntrack-top.ts" } };
 /** Programs of the project's own. */
 const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
 
@@ -62,14 +64,16 @@ export async function build({ quiet = false } = {}) {
   await bundle({
     ...common,
     entryPoints: Object.fromEntries(
-      Object.entries({ ...programs, ...tools }).filter(([, file]) =>
+      Object.entries({ ...programs, ...ownBundles(), ...tools }).filter(([, file]) =>
         existsSync(path.join(root, file)),
       ),
     ),
     outExtension: { ".js": ".mjs" },
     splitting: true,
     format: "esm",
-    define,
+    define: { ...define, "process.env.NODE_ENV": '"production"' },
+    // A tool of those who change ink.
+    external: ["react-devtools-core"],
     // Some packages are CommonJS and ask for `require`.
     banner: {
       js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
@@ -97,6 +101,14 @@ export async function build({ quiet = false } = {}) {
   for (const name of Object.keys(quickPrograms)) writeLauncher(name, `${name}.cjs`);
 }
 
+function ownBundles() {
+  return Object.fromEntries(
+    Object.entries(ownPrograms).flatMap(([name, words]) =>
+      Object.entries(words).map(([word, file]) => [`${name}-${word}`, file]),
+    ),
+  );
+}
+
 /** Whoever loads the daemon, or the reader of configurations, at run time finds it in the daemon's file. */
 const daemonApart = {
   name: "daemon-apart",
@@ -120,8 +132,12 @@ function writeLauncher(name, main) {
   mkdirSync(bin, { recursive: true });
   const file = path.join(bin, name);
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const bundle = path.join(root, "dist", main);
-  writeFileSync(file, `#!/bin/sh\nexec ${quote(process.execPath)} ${quote(bundle)} "$@"\n`);
+  const start = (bundle) =>
+    `exec ${quote(process.execPath)} ${quote(path.join(root, "dist", bundle))} "$@"`;
+  const own = Object.keys(ownPrograms[name] ?? {}).map(
+    (word) => `if [ "$1" = ${word} ]; then shift; ${start(`${name}-${word}.mjs`)}; fi\n`,
+  );
+  writeFileSync(file, `#!/bin/sh\n${own.join("")}${start(main)}\n`);
   chmodSync(file, 0o755);
 }
 

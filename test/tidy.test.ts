@@ -69,7 +69,7 @@ function* files(directory: string): Generator<string> {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) {
       if (entry.name !== "node_modules" && entry.name !== "build") yield* files(path);
-    } else if (/\.(ts|mjs)$/.test(entry.name)) yield path;
+    } else if (/\.(tsx?|mjs)$/.test(entry.name)) yield path;
   }
 }
 
@@ -167,7 +167,7 @@ const namedAfterWhatItIs: Rule = ({ path }) =>
     : [];
 
 const inKebabCase: Rule = ({ path }) =>
-  /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(test|config|gen|d))?\.(ts|mjs)$/.test(path)
+  /^([a-z0-9-]+\/)*[a-z0-9-]+(\.(test|config|gen|d))?\.(tsx?|mjs)$/.test(path)
     ? []
     : [`${path}: file names are kebab-case`];
 

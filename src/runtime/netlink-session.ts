@@ -56,9 +56,23 @@ export class NetlinkSession {
 
   /** Ask for a dump and visit its entries. 0, or the positive errno that broke it off. */
   dump(w: MessageWriter, visit: MessageVisitor): number {
+    const refused = this.beginDump(w);
+    if (refused !== 0) return refused;
+    for (;;) {
+      const ended = this.continueDump(visit);
+      if (ended !== undefined) return ended;
+    }
+  }
+
+  /** Ask for a dump that is read in pieces. 0, or the positive errno. */
+  beginDump(w: MessageWriter): number {
     this.#dumps ??= new MessageReader(this.#socket.fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
     const sent = native.send(this.#socket.fd, w.bytes, 0, w.length);
-    if (sent < 0) return -sent;
+    return sent < 0 ? -sent : 0;
+  }
+
+  /** Visit the entries of one system call. Undefined while there are more; then what `dump` answers. */
+  continueDump(visit: MessageVisitor): number | undefined {
     let ended = -1;
     const take: MessageVisitor = (bytes, at, end, type) => {
       if (ended >= 0) return;
@@ -70,12 +84,10 @@ export class NetlinkSession {
         visit(bytes, at, end, type);
       }
     };
-    while (ended < 0) {
-      const count = this.#dumps.read(take);
-      if (count === 0 || count === EAGAIN) return EPROTO;
-      if (count < 0) return -count;
-    }
-    return ended;
+    const count = this.#dumps?.read(take) ?? 0;
+    if (ended >= 0) return ended;
+    if (count === 0 || count === EAGAIN) return EPROTO;
+    return count < 0 ? -count : undefined;
   }
 
   /** As `KernelPort.transact`: the errors of a batch, by sequence number. */

@@ -129,6 +129,7 @@ ${protocols.join("\n")}
     -u|--status) choices="ASSURED SEEN_REPLY UNREPLIED UNSET FIXED_TIMEOUT EXPECTED OFFLOAD HW_OFFLOAD" ;;
     -R|--load-file|-M|--labelmap) COMPREPLY=($(compgen -f -- "$word")); return ;;
   esac
+  [[ $COMP_CWORD == 1 ]] && choices="top"
   COMPREPLY=($(compgen -W "$choices ${words.join(" ")} $own" -- "$word"))
 }
 complete -F _conntrack conntrack

@@ -39,7 +39,8 @@ export function usageText({ protocol }: Command): string {
           .join("")}`;
   return (
     `Command line interface for the connection tracking system. Version ${VERSION}\n` +
-    "Usage: conntrack [commands] [options]\n\n" +
+    "Usage: conntrack [commands] [options]\n" +
+    "       conntrack top [options] [words]\n\n" +
     "Tables: conntrack, expect, dying, unconfirmed\n\n" +
     `Commands:\n${commands.join("")}${line("-R, --load-file FILE", "run the commands of a file; as the first word only")}\n` +
     `${groups.join("\n")}${own}`
