@@ -4,9 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Conntrackd, projectRoot } from "../../lab/conntrackd.ts";
+import { runJob } from "../../bench/job.ts";
+import { Conntrackd } from "../../lab/conntrackd.ts";
 import { Lab, type Namespace } from "../../lab/netns.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { RequestCode } from "../../src/kit/request-code.ts";
@@ -18,7 +18,6 @@ const MORE_FLOWS = 5_000;
 const READERS = 8;
 /** One dump has some 17 MB: ten of them in memory would be more. */
 const MEMORY_MAX_BYTES = 64 << 20;
-const generator = join(projectRoot, "dist/bench.mjs");
 
 describeOnKernel("ten clients at once", ["ours"], () => {
   let lab: Lab;
@@ -26,10 +25,8 @@ describeOnKernel("ten clients at once", ["ours"], () => {
   let at: Conntrackd;
   let pid = 0;
 
-  const generate = (first: number, count: number) => {
-    const argv = ["generate", "--count", `${count}`, "--first", `${first}`, "--rate", "0"];
-    return space.runOk([process.execPath, generator, ...argv]);
-  };
+  const generate = (first: number, count: number) =>
+    runJob(space, "udp", { count, first, rate: 0 });
   const known = async () =>
     Number(/active connections:\s+(\d+)/.exec(await at.commandOk("-s"))?.[1]);
 

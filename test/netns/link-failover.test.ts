@@ -2,9 +2,9 @@
  * Several dedicated links: the cable of the active one is pulled, and put back. What both nodes say about it is the same
  * beside the reference; that nothing is missing afterwards, even under load, is ours to show.
  */
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type DaemonKind, projectRoot } from "../../lab/conntrackd.ts";
+import { runJob } from "../../bench/job.ts";
+import type { DaemonKind } from "../../lab/conntrackd.ts";
 import type { Pair, PairLink, PairNode } from "../../lab/pair.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { conntrack, startPair, waitForCache, waitForLog } from "../support/pairs.ts";
@@ -152,9 +152,8 @@ describeOnKernel(
           what: `${count} flows`,
           timeoutMs: 60_000,
         });
-      const words = ["--count", `${FLOWS}`, "--first", "0", "--rate", "20000"];
-      const program = [process.execPath, join(projectRoot, "dist/bench.mjs"), "generate", ...words];
-      const traffic = pair.a.namespace.runOk(program, { timeoutMs: 100_000 });
+      const load = { count: FLOWS, first: 0, rate: 20_000 };
+      const traffic = runJob(pair.a.namespace, "udp", load);
 
       await reached(10_000);
       await cable(pair, "sync0", "down");
