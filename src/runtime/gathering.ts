@@ -24,7 +24,6 @@ export class Gathering {
   constructor(onTime: () => void) {
     this.#timerFd = native.timerCreate();
     this.#timer = new native.Poll(this.#timerFd, onTime);
-    this.#timer.start(native.READABLE);
   }
 
   /** `count` events were taken by a look at `now` (milliseconds): whether so many come that the next ones shall gather. */
@@ -40,6 +39,7 @@ export class Gathering {
 
   /** Begin to wait, or go on: setting the timer again takes back that it has expired. */
   wait(): void {
+    if (!this.#isWaiting) this.#timer.start(native.READABLE);
     this.#isWaiting = true;
     native.timerArm(this.#timerFd, GATHER_MICROSECONDS);
   }
@@ -47,6 +47,8 @@ export class Gathering {
   stop(): void {
     if (!this.#isWaiting) return;
     this.#isWaiting = false;
+    // Who does not listen may end: nothing here keeps a program alive.
+    this.#timer.stop();
     native.timerArm(this.#timerFd, 0);
   }
 

@@ -156,7 +156,7 @@ for (const sides of partners) {
           modeLines: [`DisableInternalCache ${internal}`, "DisableExternalCache on"],
         });
         const { a, b } = at;
-        await conntrack(b, `-I ${udp} -t 5 --mark 9`);
+        await conntrack(b, `-I ${udp} -t 600 --mark 9`);
         await waitFor(async () => (await kernelTable(a)).length === 1, { what: "B tells A" });
         await conntrack(b, `-D ${udp}`);
         await sameTables(at, "B's flow has ended at A");
