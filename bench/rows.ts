@@ -149,12 +149,29 @@ export const rows = {
     target: { oursAtMost: 1 },
   },
   "cli-start": { text: "conntrack -C", ...wall },
+  "cli-start-above-floor": {
+    text: "conntrack -C above node -e 0",
+    ...ms,
+    target: { oursAtMost: 15 },
+  },
   "cli-list": { text: "conntrack -L of the table", ...wall, target: { atMost: 1 } },
   "cli-list-filter": { text: "conntrack -L of one flow", ...wall, target: { atMost: 0.4 } },
   "cli-list-xml": { text: "conntrack -L -o xml", ...wall, target: { atMost: 1 } },
+  "cli-list-json": { text: "conntrack -L -o json", ...wall },
   "cli-delete": { text: "conntrack -D of the table", ...wall, target: { atMost: 0.4 } },
   "cli-load": { text: "conntrack -R of the table", ...wall, target: { atMost: 0.7 } },
-  "cli-load-memory": { text: "conntrack -R: peak of memory", unit: "MiB", digits: 0 },
+  "cli-load-memory": {
+    text: "conntrack -R: peak of memory",
+    unit: "MiB",
+    digits: 0,
+    target: { oursAtMost: 150 },
+  },
+  "cli-event": { text: "conntrack -E, a new flow", ...cpu, target: { atMost: 0.7 } },
+  "cli-event-lost": {
+    text: "conntrack -E at 50,000 flows/s, 32 MB: lost",
+    ...count,
+    target: { oursAtMost: 0 },
+  },
 } as const satisfies Record<string, Row>;
 
 export type RowName = keyof typeof rows;

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import {
+  constants,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
@@ -133,6 +142,21 @@ describe("bounds", () => {
     expect(native.read(fd, ten, 11, 0)).toBe(invalid);
     expect(native.attachFilter(fd, ten)).toBe(invalid);
     expect(native.timerArm(fd, -1)).toBe(invalid);
+  });
+
+  it("tell whether a write would wait", () => {
+    const fifo = temporaryPath("fifo");
+    execFileSync("mkfifo", [fifo]);
+    const fd = openSync(fifo, constants.O_RDWR);
+    opened.push(fd);
+    const piece = new Uint8Array(4096);
+    let pieces = 0;
+    // Whenever it has room, it takes a whole piece: it would wait for ever otherwise.
+    while (native.hasRoom(fd) === 1) pieces += writeSync(fd, piece) / piece.length;
+    expect(pieces).toBeGreaterThanOrEqual(1);
+    readSync(fd, piece);
+    expect(native.hasRoom(fd)).toBe(1);
+    expect(native.hasRoom(12_345)).toBe(-c.EBADF);
   });
 
   it("throw for a wrong type only", () => {

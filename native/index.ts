@@ -88,6 +88,7 @@ interface Native {
   readonly Poll: new (fd: number, callback: PollCallback) => Poll;
   timerCreate(): number;
   timerArm(fd: number, microseconds: number): number;
+  hasRoom(fd: number): number;
   interfaceIndex(name: string): number;
   interfaceMtu(name: string): number;
   interfaceFlags(name: string): number;
@@ -159,6 +160,9 @@ export const read = native.read;
 export const timerCreate = native.timerCreate;
 /** Expires once, in that many microseconds; 0 disarms. */
 export const timerArm = native.timerArm;
+
+/** 1 where a write would not wait, 0 where it would. A pipe with room takes 4096 bytes at once. */
+export const hasRoom = native.hasRoom;
 
 /** These three know links that are down, too. */
 export const interfaceIndex = native.interfaceIndex;

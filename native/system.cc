@@ -1,8 +1,9 @@
-// What Node lacks beside sockets: fine timers, interfaces that are down, schedulers, errno texts.
+// What Node lacks beside sockets: fine timers, whether a write would wait, interfaces that are down, schedulers, errno texts.
 
 #include "native.h"
 
 #include <net/if.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/timerfd.h>
@@ -22,6 +23,14 @@ ssize_t TimerArm(int fd, int64_t microseconds) {
   itimerspec when{};
   when.it_value = {microseconds / 1000000, microseconds % 1000000 * 1000};
   return timerfd_settime(fd, 0, &when, nullptr);
+}
+
+/// 1 or 0. An error counts as room: the write will tell it.
+ssize_t HasRoom(int fd) {
+  pollfd asked{fd, POLLOUT, 0};
+  if (poll(&asked, 1, 0) < 0) return -1;
+  if (asked.revents & POLLNVAL) return Fail(EBADF);
+  return asked.revents != 0;
 }
 
 /// Asks the kernel: netlink would need a dialogue, and libuv hides links that are down.
@@ -70,6 +79,7 @@ std::string Tell(int error) {
 void flowkeeper::ExportSystem(Napi::Object exports) {
   Export<TimerCreate>(exports, "timerCreate");
   Export<TimerArm>(exports, "timerArm");
+  Export<HasRoom>(exports, "hasRoom");
   Export<AskInterface<SIOCGIFINDEX>>(exports, "interfaceIndex");
   Export<AskInterface<SIOCGIFMTU>>(exports, "interfaceMtu");
   Export<AskInterface<SIOCGIFFLAGS>>(exports, "interfaceFlags");

@@ -5,6 +5,7 @@ import { burstWorks } from "./burst.ts";
 import { clientWorks } from "./client.ts";
 import { commandLineWorks } from "./command-line.ts";
 import { eventWorks } from "./events.ts";
+import { followingWorks } from "./following.ts";
 import { growthWorks } from "./growth.ts";
 import { latencyWorks } from "./latency.ts";
 import { memoryWorks } from "./memory.ts";
@@ -23,4 +24,5 @@ export const works: readonly Work[] = [
   ...growthWorks,
   ...allocationWorks,
   ...commandLineWorks,
+  ...followingWorks,
 ];

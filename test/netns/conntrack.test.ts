@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
@@ -172,6 +172,28 @@ describeOnKernel("conntrack", [], () => {
     const [status] = await once(child, "close");
     expect(said).toContain(`: ${events} flow events have been shown.`);
     expect([status, lines]).toEqual([0, events]);
+  });
+
+  it("follows events into a pipe that is full for a while, and ends quietly when it is closed", async () => {
+    const events = 5000;
+    const [said, counted] = [join(lab.dir, "said"), join(lab.dir, "counted")];
+    const reader = `sleep 0.5; head -n ${events} | wc -l >${counted}`;
+    const script = `${OURS} -E -e NEW -b 33554432 2>${said} > >(${reader}) & wait $!; echo $?`;
+    const child = box.spawn(["bash", "-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+    let status = "";
+    child.stdout!.on("data", (bytes: Buffer) => {
+      status += bytes.toString();
+    });
+    const closed = once(child, "close");
+    const read = (file: string) => (existsSync(file) ? readFileSync(file, "utf8").trim() : "");
+    await waitFor(() => read(said).includes("NOTICE"), { what: "the event socket" });
+    await load(Array.from({ length: events }, (_, i) => entry(i)).join(""));
+    await waitFor(() => read(counted) !== "", { what: "the reader" });
+    expect(read(counted)).toBe(`${events}`);
+    await load(entry(events));
+    await closed;
+    expect(status).toBe("141\n");
+    expect(read(said)).toMatch(/^NOTICE[^\n]*$/);
   });
 
   it("ends quietly when its reader has gone", async () => {
