@@ -1,8 +1,8 @@
 /**
  * `-R FILE`: the commands of a file, one a line. All lines are read before the first is carried out.
  *
- * A file may hold hundreds of thousands of entries: a line that creates one is kept as its request
- * (creations.ts), and nothing else of it.
+ * A file may hold hundreds of thousands of lines: one that creates an entry is kept as its request (creations.ts), any
+ * other as its text, and nothing else of it.
  *
  * Described in: doc/conntrack.md, "Batch files".
  */
@@ -29,7 +29,8 @@ const PIECE_BYTES = 1 << 16;
 /** What is done in turn: many creations, or one command. */
 type Step =
   | { readonly kind: "creations"; readonly creations: Creations }
-  | { readonly kind: "command"; readonly command: Command; readonly line: number };
+  /** The line is read again when its time has come: its words are less than what they become. */
+  | { readonly kind: "command"; readonly text: Buffer; readonly line: number };
 
 /** A failure in a line of the file: the line is told behind the words of the reference. */
 class LineFailure extends Failure {
@@ -74,7 +75,7 @@ class Batch {
   line(text: string, number: number): void {
     try {
       const words = splitWords(text, "conntrack");
-      if (words !== undefined) this.#read(words, number);
+      if (words !== undefined) this.#read(words, text, number);
     } catch (error) {
       throw this.#inLine(error, number);
     }
@@ -88,10 +89,9 @@ class Batch {
         this.#create(step.creations, context);
         continue;
       }
-      const { command, line } = step;
-      // What the output looks like is said once for the whole file.
-      command.output = this.#reader.command.output;
+      const { text, line } = step;
       try {
+        const command = this.#again(text);
         if (command.verb === "flush") flushTable(command, context);
         else if (command.verb === "delete") deleteFlows(command, context);
         else updateFlows(command, context);
@@ -101,7 +101,17 @@ class Batch {
     }
   }
 
-  #read(words: string[], line: number): void {
+  /** The command of a line that was checked before; what was to be warned of was. */
+  #again(text: Buffer): Command {
+    const reader = new CommandReader({ warn: () => undefined, protocolNumber: systemProtocol });
+    const command = reader.read(splitWords(text.toString("latin1"), "conntrack") ?? []);
+    resolveLabels(command, this.#map);
+    // What the output looks like is said once for the whole file.
+    command.output = this.#reader.command.output;
+    return command;
+  }
+
+  #read(words: string[], text: string, line: number): void {
     const command = this.#reader.read(words);
     if (needsLabels(command)) this.#readMap(command);
     resolveLabels(command, this.#map);
@@ -111,12 +121,15 @@ class Batch {
     if (isKnown && (verb === "create" || verb === "add")) {
       this.#creations().add(template, verb === "create", line);
     } else if (isKnown && (verb === "update" || verb === "delete" || verb === "flush")) {
-      this.#steps.push({ kind: "command", command, line });
-      this.#reader.keepCommand();
+      this.#steps.push({ kind: "command", text: Buffer.from(text, "latin1"), line });
     } else {
-      const refused = usageFailure(`Cannot use command \`${nameOf(command)}' with --load-file`);
-      this.#misfit ??= new LineFailure(refused, this.#file, line);
+      this.#misfit ??= this.#misfitOf(command, line);
     }
+  }
+
+  #misfitOf(command: Command, line: number): Failure {
+    const refused = usageFailure(`Cannot use command \`${nameOf(command)}' with --load-file`);
+    return new LineFailure(refused, this.#file, line);
   }
 
   #readMap({ labelMapFile }: Command): void {

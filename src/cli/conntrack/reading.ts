@@ -41,7 +41,7 @@ export interface ReaderOptions {
 }
 
 export class CommandReader {
-  #command = new Command();
+  readonly #command = new Command();
   readonly #options: ReaderOptions;
   readonly #address = new AddressReading();
   readonly #names = new OptionNames();
@@ -55,13 +55,6 @@ export class CommandReader {
   /** The command that is being read, or was. */
   get command(): Command {
     return this.#command;
-  }
-
-  /** The next line must not fill the command that was read last; what `-o` has said stays. */
-  keepCommand(): void {
-    const { output } = this.#command;
-    this.#command = new Command();
-    this.#command.output = output;
   }
 
   /** `words[0]` is the name of the program. The command is valid until the next. @throws Failure */
