@@ -144,10 +144,16 @@ describe("when both daemons restart", () => {
   );
 });
 
-describe("when both nodes carry traffic", () => {
+const both: readonly (readonly [DaemonKind, DaemonKind])[] = [
+  ["ours", "ours"],
+  ["ours", "reference"],
+  ["reference", "ours"],
+];
+
+describe.each(both)("when both nodes carry traffic, %s and %s", (a, b) => {
   itNeeds(obstacle(true))("one takes over the other's, and gives it back", async () => {
     const isShared = true;
-    const made = await create({ daemons: { "fw-a": "ours", "fw-b": "ours" }, isShared });
+    const made = await create({ daemons: { "fw-a": a, "fw-b": b }, isShared });
     const { second } = addresses;
     const carries = (name: FirewallName, gateway: string) =>
       waitFor(() => isActive(made.firewalls[name], gateway), { what: `${name} for ${gateway}` });

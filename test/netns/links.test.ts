@@ -112,3 +112,73 @@ function testLink(a: DaemonKind, b: DaemonKind, link: PairLink) {
 
 for (const [a, b] of pairs) for (const link of links) testLink(a, b, link);
 for (const link of ourLinks) testLink("ours", "ours", link);
+
+describeOnKernel("a peer over TCP that vanishes without a word", ["ours", "reference"], () => {
+  const goesSilent = async (b: DaemonKind) => {
+    const pair = await startPair("ours", b, {}, [{ transport: "TCP", addresses: "IPv4" }]);
+    try {
+      await conntrack(pair.a, `-I ${flow(1)} -t 600`);
+      await conntrack(pair.b, `-I ${flow(2)} -t 600`);
+      await waitForCache(pair.b, "external", [line(1)]);
+      await waitForCache(pair.a, "external", [line(2)]);
+      const { namespace } = pair.b;
+      await namespace.nft(`table ip silence {
+  chain in { type filter hook input priority filter; tcp dport 3780 drop; tcp sport 3780 drop; }
+  chain out { type filter hook output priority filter; tcp dport 3780 drop; tcp sport 3780 drop; }
+}
+`);
+      const ends = () => traffic(pair.a).then(({ head }) => head);
+      await waitFor(
+        async () => (await ends()).includes("server=disconnected client=disconnected"),
+        {
+          what: "both connections to be given up",
+          timeoutMs: 40_000,
+          everyMs: 500,
+        },
+      );
+      await conntrack(pair.a, `-I ${flow(3)} -t 600`);
+      await namespace.runOk(["nft", "delete", "table", "ip", "silence"]);
+      await waitForCache(pair.b, "external", [line(1), line(3)], 30_000);
+    } finally {
+      pair.destroy();
+    }
+  };
+
+  it("is given up, and has everything when it is back, ours and the reference", async () => {
+    await Promise.all((["ours", "reference"] as const).map(goesSilent));
+  });
+});
+
+describeOnKernel("the checksum of a datagram", ["ours", "reference"], () => {
+  /** How many datagrams leave the first node with something in the field of the checksum. */
+  const withChecksum = async (kind: DaemonKind, word: "on" | "off"): Promise<number> => {
+    const lines = [`Checksum ${word}`];
+    const pair = await startPair(kind, "ours", {}, [
+      { transport: "UDP", addresses: "IPv4", lines },
+    ]);
+    try {
+      await pair.a.namespace.nft(`table ip watch {
+  counter none { }
+  counter some { }
+  chain out { type filter hook postrouting priority 300; udp dport 3780 udp checksum 0 counter name none accept; udp dport 3780 counter name some; }
+}
+`);
+      await conntrack(pair.a, `-I ${flow(1)} -t 600`);
+      await waitForCache(pair.b, "external", [line(1)]);
+      const text = await pair.a.namespace.runOk(["nft", "list", "counters"]);
+      const packets = (name: string) =>
+        Number(new RegExp(`counter ${name} \\{\\s+packets (\\d+)`).exec(text)?.[1]);
+      expect(packets("none") + packets("some")).toBeGreaterThan(0);
+      return packets("some");
+    } finally {
+      pair.destroy();
+    }
+  };
+
+  for (const kind of ["ours", "reference"] as const) {
+    it(`is there with Checksum on, and zero with off: ${kind}`, async () => {
+      expect(await withChecksum(kind, "on")).toBeGreaterThan(0);
+      expect(await withChecksum(kind, "off")).toBe(0);
+    });
+  }
+});

@@ -49,6 +49,13 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
   ],
   "Dedicated links": [
     [
+      "a peer over TCP that vanishes without a word",
+      "mixed",
+      "netns/links",
+      "is given up, and has everything when it is back",
+    ],
+    ["`Checksum`", "beside", "netns/links", "is there with Checksum on, and zero with off"],
+    [
       "every transport and address family, link-local with its scope; restart of the peer",
       "mixed",
       "netns/links",
@@ -157,7 +164,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       "both nodes active, one dies and comes back",
-      "ours",
+      "mixed",
       "netns/cluster-life",
       "one takes over the other's, and gives it back",
     ],
