@@ -4,8 +4,9 @@ import type { RecordCache } from "../cache/record-cache.ts";
 import { ExpectationRegister } from "../flow/expectation.ts";
 import { expectationText, expectationXml } from "../flow/expectation-text.ts";
 import { FlowRegister, type Register } from "../flow/register.ts";
-import { flowText } from "../flow/text.ts";
-import { flowXml } from "../flow/xml.ts";
+import { writeFlowText } from "../flow/text.ts";
+import { writeFlowXml } from "../flow/xml.ts";
+import type { LineWriter } from "../kit/line-writer.ts";
 import type { Expiry } from "../sync/expiry.ts";
 import type { Reply } from "./control-reply.ts";
 
@@ -13,8 +14,8 @@ import type { Reply } from "./control-reply.ts";
 const PIECE_ENTRIES = 256;
 
 export interface CacheDump {
-  /** The next piece, or null at the end. */
-  next(): string | null;
+  /** Appends the next piece, which may be empty. False: it was the last one. */
+  next(out: LineWriter): boolean;
   /** The dump is over, whether the client saw all of it or not. */
   close(): void;
 }
@@ -28,20 +29,20 @@ export function sendDump(reply: Reply, pieces: CacheDump): void {
 /** How the entries of a cache are shown. `now` in milliseconds since the Unix epoch. */
 export interface Printer<R extends Register> {
   readonly register: () => R;
-  readonly text: (entry: R, now: number) => string;
-  readonly xml: (entry: R, now: number) => string;
+  readonly text: (out: LineWriter, entry: R, now: number) => void;
+  readonly xml: (out: LineWriter, entry: R, now: number) => void;
 }
 
 export const flowPrinter: Printer<FlowRegister> = {
   register: () => new FlowRegister(),
-  text: (flow, now) => flowText(flow, { now }),
-  xml: (flow, now) => flowXml(flow, { now }),
+  text: (out, flow, now) => writeFlowText(out, flow, { now }),
+  xml: (out, flow, now) => writeFlowXml(out, flow, { now }),
 };
 
 export const expectationPrinter: Printer<ExpectationRegister> = {
   register: () => new ExpectationRegister(),
-  text: (expectation) => expectationText(expectation),
-  xml: (expectation) => expectationXml(expectation),
+  text: (out, expectation) => out.text(expectationText(expectation)),
+  xml: (out, expectation) => out.text(expectationXml(expectation)),
 };
 
 /**
@@ -58,19 +59,22 @@ export function dumpCache<R extends Register>(
   const entry = printer.register();
   let bucket = 0;
   let closed = false;
-  let piece = "";
   let today = 0;
+  let seconds = 0;
+  let to: LineWriter | undefined;
   cache.beginScan();
   const visit = (ref: number): void => {
-    if (cache.state(ref) === State.dead) return;
+    if (to === undefined || cache.state(ref) === State.dead) return;
     cache.load(ref, entry);
-    if (xml) piece += `${printer.xml(entry, today)}\n`;
+    if (xml) printer.xml(to, entry, today);
     else {
-      const seconds = Math.floor(now() / 1000);
-      const left = expiry === undefined ? "" : ` [expires in ${expiry.left(cache, ref, seconds)}s]`;
-      const age = seconds - cache.created(ref);
-      piece += `${printer.text(entry, today)}${left} [active since ${age}s]\n`;
+      printer.text(to, entry, today);
+      if (expiry !== undefined) to.text(` [expires in ${expiry.left(cache, ref, seconds)}s]`);
+      to.text(" [active since ");
+      to.decimal(Math.max(0, seconds - cache.created(ref)));
+      to.text("s]");
     }
+    to.newline();
   };
   const close = (): void => {
     if (!closed) cache.endScan();
@@ -78,14 +82,14 @@ export function dumpCache<R extends Register>(
   };
   return {
     close,
-    next() {
-      piece = "";
+    next(out) {
+      if (closed) return false;
       today = Date.now();
-      while (!closed && piece === "") {
-        bucket = cache.scan(bucket, PIECE_ENTRIES, visit);
-        if (bucket < 0) close();
-      }
-      return piece === "" ? null : piece;
+      seconds = Math.floor(now() / 1000);
+      to = out;
+      bucket = cache.scan(bucket, PIECE_ENTRIES, visit);
+      if (bucket < 0) close();
+      return !closed;
     },
   };
 }

@@ -5,9 +5,11 @@
  * million flows to a client that does not read costs one piece of memory, and no time.
  */
 import type { Socket } from "node:net";
+import { LineWriter } from "../kit/line-writer.ts";
 
-/** Pieces are gathered up to this many characters before they are written: one turn's work. */
-export const STREAM_TURN_CHARACTERS = 32_768;
+/** Pieces are gathered up to this many bytes, and this many pieces, before they are written: one turn's work. */
+const STREAM_TURN_BYTES = 32_768;
+const STREAM_TURN_PIECES = 64;
 
 /** More than this waiting for a client that does not read, and the client is dropped. */
 export const REPLY_PENDING_MAX_BYTES = 16 * 1024 * 1024;
@@ -16,16 +18,16 @@ export interface Reply {
   /** False once the client is gone. */
   readonly isOpen: boolean;
   /** Queues text. False: the client is gone, or should be given time (`onDrain`). */
-  write(text: string): boolean;
+  write(text: string | Uint8Array): boolean;
   /** Called once, when everything written has left; at once when nothing waits. */
   onDrain(callback: () => void): void;
   /** Called once, when the connection is over, whoever ended it. */
   onClose(callback: () => void): void;
   /**
-   * Sends what `next` gives until it gives null, then ends. `next` is called only while the client
-   * keeps up, in turns of about `STREAM_TURN_CHARACTERS`, and never again once the client is gone.
+   * Sends what `next` appends, until it says false, then ends. `next` is called only while the client keeps up, in
+   * bounded turns, and never again once the client is gone.
    */
-  stream(next: () => string | null): void;
+  stream(next: (out: LineWriter) => boolean): void;
   /** End of the answer: the client sees the end of file once it has read everything. */
   end(): void;
 }
@@ -47,7 +49,7 @@ export class SocketReply implements Reply {
     return !this.#socket.destroyed && !this.#socket.writableEnded;
   }
 
-  write(text: string): boolean {
+  write(text: string | Uint8Array): boolean {
     if (!this.isOpen) return false;
     const isDrained = this.#socket.write(text);
     if (isDrained) return true;
@@ -66,18 +68,19 @@ export class SocketReply implements Reply {
     else this.#socket.once("close", callback);
   }
 
-  stream(next: () => string | null): void {
+  stream(next: (out: LineWriter) => boolean): void {
+    const gathered = new LineWriter(STREAM_TURN_BYTES * 2);
     const turn = () => {
       if (!this.isOpen) return;
-      let gathered = "";
-      let piece: string | null = "";
-      while (gathered.length < STREAM_TURN_CHARACTERS) {
-        piece = next();
-        if (piece === null) break;
-        gathered += piece;
+      gathered.cut();
+      let goesOn = true;
+      for (let pieces = 0; goesOn && pieces < STREAM_TURN_PIECES; pieces++) {
+        if (gathered.length >= STREAM_TURN_BYTES) break;
+        goesOn = next(gathered);
       }
-      if (gathered !== "") this.write(gathered);
-      if (piece === null) this.end();
+      // A copy: it may wait for the client while the next turn is written.
+      if (gathered.length > 0) this.write(gathered.bytes.slice(0, gathered.length));
+      if (!goesOn) this.end();
       // The loop serves others between two turns, even when this client reads at once.
       else this.onDrain(() => setImmediate(turn));
     };

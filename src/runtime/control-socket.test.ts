@@ -22,11 +22,16 @@ let pulled = 0;
 const handler: ControlHandler = (code, reply) => {
   if (code === 16) {
     let left = 200;
-    reply.stream(() => (left-- > 0 ? `${CHUNK}\n` : null));
+    reply.stream((out) => {
+      out.text(`${CHUNK}\n`);
+      left -= 1;
+      return left > 0;
+    });
   } else if (code === 17) {
-    reply.stream(() => {
+    reply.stream((out) => {
       pulled += 1;
-      return CHUNK;
+      out.text(CHUNK);
+      return true;
     });
   } else if (code === 20) {
     setTimeout(() => reply.end(), 30);

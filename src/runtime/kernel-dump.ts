@@ -5,15 +5,22 @@ import { expectationText } from "../flow/expectation-text.ts";
 import type { FlowFilter } from "../flow/filter.ts";
 import { decodeKernelFlow } from "../flow/kernel-table.ts";
 import { FlowRegister } from "../flow/register.ts";
-import { flowText } from "../flow/text.ts";
+import { writeFlowText } from "../flow/text.ts";
+import type { LineWriter } from "../kit/line-writer.ts";
 import { IPCTNL_MSG_CT_GET, IPCTNL_MSG_EXP_GET } from "../netlink/message.ts";
 import type { CacheDump } from "./cache-dump.ts";
 import type { TableReader, TableRequest } from "./kernel.ts";
 
 export interface ShownTable {
   readonly request: TableRequest;
-  /** The line of an entry; undefined: it is none of ours. `now` in milliseconds since the Unix epoch. */
-  readonly line: (bytes: Uint8Array, at: number, end: number, now: number) => string | undefined;
+  /** Writes an entry; false: it is none of ours. `now` in milliseconds since the Unix epoch. */
+  readonly write: (
+    out: LineWriter,
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    now: number,
+  ) => boolean;
 }
 
 /** Plain text whatever was asked for, with timeout and use count, as the reference shows it. */
@@ -21,9 +28,10 @@ export function flowTable(filter: FlowFilter): ShownTable {
   const flow = new FlowRegister();
   return {
     request: IPCTNL_MSG_CT_GET,
-    line(bytes, at, end, now) {
+    write(out, bytes, at, end, now) {
       const isShown = decodeKernelFlow(flow, bytes, at, end) && filter(flow);
-      return isShown ? flowText(flow, { timeout: true, now }) : undefined;
+      if (isShown) writeFlowText(out, flow, { timeout: true, now });
+      return isShown;
     },
   };
 }
@@ -32,9 +40,10 @@ const expectation = new ExpectationRegister();
 
 export const expectationTable: ShownTable = {
   request: IPCTNL_MSG_EXP_GET,
-  line(bytes, at, end) {
+  write(out, bytes, at, end) {
     const isShown = decodeKernelExpectation(expectation, bytes, at, end);
-    return isShown ? expectationText(expectation, { timeout: true }) : undefined;
+    if (isShown) out.text(expectationText(expectation, { timeout: true }));
+    return isShown;
   },
 };
 
@@ -47,17 +56,14 @@ export function dumpKernel(reader: TableReader, table: ShownTable): CacheDump {
   };
   return {
     close,
-    next() {
-      let piece = "";
+    next(out) {
+      if (!isOpen) return false;
       const now = Date.now();
-      while (isOpen && piece === "") {
-        const end = reader.read((bytes, at, stop) => {
-          const line = table.line(bytes, at, stop, now);
-          if (line !== undefined) piece += `${line}\n`;
-        });
-        if (end !== undefined) close();
-      }
-      return piece === "" ? null : piece;
+      const end = reader.read((bytes, at, stop) => {
+        if (table.write(out, bytes, at, stop, now)) out.newline();
+      });
+      if (end !== undefined) close();
+      return isOpen;
     },
   };
 }

@@ -1,5 +1,6 @@
 /** Counters of the running daemon, as the blocks of `conntrackd -s`. */
 import type { RecordCache } from "../cache/record-cache.ts";
+import type { LineWriter } from "../kit/line-writer.ts";
 import { newEventCounters } from "../netlink/event-counters.ts";
 import {
   activeLinkBlock,
@@ -189,24 +190,21 @@ export function queueReport({
 }
 
 /** The resend queue in pieces; it may hold 131072 lines and more. A mode without one has nothing to say. */
-export function resendQueueReport({ engine }: Reported): () => string | null {
+export function resendQueueReport({ engine }: Reported): (out: LineWriter) => boolean {
   const { protocol } = engine;
-  if (protocol.unacknowledged === undefined) return () => null;
+  if (protocol.unacknowledged === undefined) return () => false;
   // A snapshot: the queue changes under a client that reads slowly.
   const list = [...protocol.resendList()];
-  let next = -1;
-  return () => {
-    if (next === -1) {
-      next = 0;
-      return resendQueueHead(list.length);
-    }
-    if (next >= list.length) return null;
-    let text = "";
+  let next = 0;
+  return (out) => {
+    if (next === 0) out.text(resendQueueHead(list.length));
     for (const end = Math.min(list.length, next + PIECE_LINES); next < end; next++) {
       const { control, sequence: seq, flags } = list[next]!;
-      text += resendQueueLine(control ? { kind: "control", seq, flags } : { kind: "object", seq });
+      out.text(
+        resendQueueLine(control ? { kind: "control", seq, flags } : { kind: "object", seq }),
+      );
     }
-    return text;
+    return next < list.length;
   };
 }
 
