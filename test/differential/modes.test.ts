@@ -87,7 +87,8 @@ const maskReport = (text: string) => {
     // What was not acknowledged at a moment: which, not how often.
     line
       .replace(/ -> seq:\d+( flags:\d+)?/, " -> seq:#")
-      .replace(/(?<=^resent queue \(len=)\d+/, "#"),
+      .replace(/(?<=^resent queue \(len=)\d+/, "#")
+      .replace(/^(allocated queue nodes|current elements):.*/, "$1"),
   );
   return (text.startsWith("resent queue") ? [...new Set(lines)] : lines)
     .map((line) =>
