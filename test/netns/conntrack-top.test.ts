@@ -3,7 +3,7 @@
  * gives the terminal back. `--color` is seen there, too.
  */
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -82,6 +82,15 @@ describeOnKernel(
         "icanon",
         "echo",
       ]);
+    });
+
+    it("gives the terminal back when it is told to end", async () => {
+      const pid = join(lab.dir, "pid");
+      const screen = atTerminal(`sh -c 'echo $$ >${pid}; exec ${OURS} top'; echo status=$?`);
+      await screen.sees(/2 flows/);
+      process.kill(Number(readFileSync(pid, "utf8")), "SIGTERM");
+      await screen.closed;
+      expect(screen.said()).toMatch(/\[\?1049l[\s\S]*status=143\r\n$/);
     });
 
     it("says why it cannot", async () => {

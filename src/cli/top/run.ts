@@ -19,6 +19,8 @@ const ACCOUNTING_FILE = "/proc/sys/net/netfilter/nf_conntrack_acct";
 const OTHER_SCREEN = "\x1b[?1049h";
 const FIRST_SCREEN = "\x1b[?1049l\x1b[?25h";
 
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+
 export interface TopOptions {
   readonly words: readonly string[];
   /** Seconds between two looks. */
@@ -54,11 +56,22 @@ export async function runTop(options: TopOptions): Promise<number> {
   const screen = render(createElement(Screen, { feed, initial, notice: accountingNotice() }), {
     exitOnCtrlC: false,
   });
+  // Whoever ends us from outside gets the status of a program that has died of it.
+  let status = 0;
+  const ends = Object.entries(SIGNALS).map(([signal, number]) => {
+    const end = () => {
+      status = 128 + number;
+      screen.unmount();
+    };
+    process.on(signal, end);
+    return () => process.off(signal, end);
+  });
   await screen.waitUntilExit();
+  for (const forget of ends) forget();
   feed.close();
   process.off("exit", giveBack);
   giveBack();
-  if (failure === undefined) return 0;
+  if (failure === undefined) return status;
   process.stderr.write(`${failure}\n`);
   return 1;
 }
