@@ -40,6 +40,14 @@ describe("a line writer", () => {
     w.text("first second third");
     w.remove(6, 13);
     expect(w.string()).toBe("first third");
+  });
+  it("takes a line from another, and forgets what is behind", () => {
+    const from = new LineWriter();
+    from.text("first second third");
+    const w = new LineWriter(1);
+    w.copy(from, 0, 6);
+    w.copy(from, 13, 18);
+    expect(w.string()).toBe("first third");
     w.cut(5);
     expect(w.string()).toBe("first");
   });

@@ -51,6 +51,13 @@ export class LineWriter {
     this.#at = at + length;
   }
 
+  /** Bytes `start` to `end` of another writer. */
+  copy(from: LineWriter, start: number, end: number): void {
+    const bytes = this.#room(end - start);
+    bytes.set(from.bytes.subarray(start, end), this.#at);
+    this.#at += end - start;
+  }
+
   newline(): void {
     this.#room(1)[this.#at++] = NEWLINE;
   }

@@ -51,7 +51,13 @@ export class NetlinkSession {
 
   /** Send one request and visit what answers it. 0, or the positive errno that refused it. */
   request(w: MessageWriter, visit: MessageVisitor): number {
-    return this.#exchange(w.bytes, w.length, visit, (_sequence, errno) => errno);
+    const sent = native.send(this.#socket.fd, w.bytes, 0, w.length);
+    if (sent < 0) return -sent;
+    let refusal = 0;
+    const failure = this.#collect(visit, (_sequence, errno) => {
+      refusal ||= errno;
+    });
+    return refusal || failure;
   }
 
   /** Ask for a dump and visit its entries. 0, or the positive errno that broke it off. */
@@ -64,9 +70,11 @@ export class NetlinkSession {
     }
   }
 
-  /** Ask for a dump that is read in pieces. 0, or the positive errno. */
-  beginDump(w: MessageWriter): number {
-    this.#dumps ??= new MessageReader(this.#socket.fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
+  /** Ask for a dump that is read in pieces of `slots` datagrams. 0, or the positive errno. */
+  beginDump(w: MessageWriter, slots = DUMP_SLOTS): number {
+    if (this.#dumps?.slots !== slots) {
+      this.#dumps = new MessageReader(this.#socket.fd, DUMP_SLOT_BYTES, slots);
+    }
     const sent = native.send(this.#socket.fd, w.bytes, 0, w.length);
     return sent < 0 ? -sent : 0;
   }
@@ -97,37 +105,31 @@ export class NetlinkSession {
     length: number,
     onError: (sequence: number, errno: number) => void,
   ): number {
-    return this.#exchange(bytes, length, this.onMessage ?? nothing, (sequence, errno) => {
-      onError(sequence, errno);
-      return 0;
-    });
+    const sent = native.send(this.#socket.fd, bytes, 0, length);
+    return sent < 0 ? -sent : this.#collect(this.onMessage ?? nothing, onError);
   }
 
-  /** As `KernelPort.dispatch`; here nobody goes on meanwhile. */
+  /** As `KernelPort.dispatch`: the batch travels on another thread. */
   dispatch(
-    handle: string,
+    _handle: string,
     bytes: Uint8Array,
     length: number,
     onError: (sequence: number, errno: number) => void,
     onReturn: (errno: number) => void,
   ): void {
-    onReturn(this.transact(handle, bytes, length, onError));
+    const finish = (sent: number) =>
+      onReturn(sent < 0 ? -sent : this.#collect(this.onMessage ?? nothing, onError));
+    const refused = native.sendInBackground(this.#socket.fd, bytes, length, finish);
+    if (refused < 0) setImmediate(finish, refused);
   }
 
   close(): void {
     native.close(this.#socket.fd);
   }
 
-  #exchange(
-    bytes: Uint8Array,
-    length: number,
-    visit: MessageVisitor,
-    refused: (sequence: number, errno: number) => number,
-  ): number {
+  /** Everything that has come in answer. 0, or the positive errno of a read that failed. */
+  #collect(visit: MessageVisitor, onError: (sequence: number, errno: number) => void): number {
     const reader = this.#openReplies();
-    const sent = native.send(this.#socket.fd, bytes, 0, length);
-    if (sent < 0) return -sent;
-    let failure = 0;
     for (;;) {
       const count = reader.read((reply, at, end, type) => {
         if (type !== NLMSG_ERROR) {
@@ -135,9 +137,9 @@ export class NetlinkSession {
           return;
         }
         const errno = -readI32(reply, at + NLMSG_HEADER_BYTES);
-        if (errno > 0) failure ||= refused(readI32(reply, at + 8), errno);
+        if (errno > 0) onError(readI32(reply, at + 8), errno);
       });
-      if (count === EAGAIN || count === 0) return failure;
+      if (count === EAGAIN || count === 0) return 0;
       if (count < 0 && count !== ENOBUFS) return -count;
     }
   }

@@ -39,9 +39,12 @@ describeOnKernel(
     /** A shell command in a terminal of 24 lines of 100 columns. */
     const atTerminal = (command: string) => {
       const line = `stty rows 24 cols 100; ${command}`;
-      const child = box.spawn(["env", "TERM=xterm", "script", "-qec", line, "/dev/null"], {
-        stdio: ["pipe", "pipe", "pipe"],
-      });
+      const child = box.spawn(
+        ["env", "-u", "CI", "TERM=xterm", "script", "-qec", line, "/dev/null"],
+        {
+          stdio: ["pipe", "pipe", "pipe"],
+        },
+      );
       let out = "";
       child.stdout!.on("data", (bytes: Buffer) => {
         out += bytes.toString();

@@ -25,12 +25,15 @@ export async function conntrack(node: PairNode, words: string): Promise<string> 
   return node.namespace.runOk(["conntrack", ...words.split(" ")]);
 }
 
+/** What the nodes say to each other is tracked, too. */
+const LINK_ADDRESS = /src=(172\.31\.77\.|fd77:77:|fe80::)/;
+
 /** The kernel's table, without the link's own traffic, without timeouts and use counts; sorted. */
 export async function kernelTable(node: PairNode): Promise<string[]> {
   const lines = (await conntrack(node, "-L")) + (await conntrack(node, "-L -f ipv6"));
   return lines
     .split("\n")
-    .filter((line) => line !== "" && !line.includes("172.31.77."))
+    .filter((line) => line !== "" && !LINK_ADDRESS.test(line))
     .map((line) => line.replace(/^(\S+ +\d+) \d+/, "$1").replace(/ use=\d+/, ""))
     .sort();
 }

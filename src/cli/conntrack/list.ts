@@ -15,6 +15,7 @@ import {
   NLM_F_REQUEST,
 } from "../../netlink/message.ts";
 import type { NetlinkSession } from "../../runtime/netlink-session.ts";
+import type { MessageVisitor } from "../../runtime/netlink-socket.ts";
 import type { Command } from "./command.ts";
 import { ATTRIBUTES, type Context, succeed, summarize, summarizeChange } from "./context.ts";
 import { EINVAL } from "./failure.ts";
@@ -24,6 +25,27 @@ import { FlowPrinter } from "./printing.ts";
 const REQUEST_BYTES = 2048;
 const ZERO = optionBit("zero");
 
+/** The request for the entries of a table that the kernel's filter lets through. */
+export function flowDump(
+  type: number,
+  family: number,
+  encodeFilter: (w: MessageWriter) => void,
+): MessageWriter {
+  const w = new MessageWriter(REQUEST_BYTES);
+  w.begin(type, NLM_F_REQUEST | NLM_F_DUMP, 1, family);
+  encodeFilter(w);
+  w.end();
+  return w;
+}
+
+/** Reads entries into a register of its own and hands them on. */
+export function flowVisitor(visit: (flow: FlowRegister) => void): MessageVisitor {
+  const flow = new FlowRegister();
+  return (bytes, at, end) => {
+    if (decodeKernelFlow(flow, bytes, at + ATTRIBUTES, end)) visit(flow);
+  };
+}
+
 /** Read the entries of a table that the kernel's filter lets through. Answers the errno. */
 export function dumpFlows(
   session: NetlinkSession,
@@ -32,14 +54,7 @@ export function dumpFlows(
   encodeFilter: (w: MessageWriter) => void,
   visit: (flow: FlowRegister) => void,
 ): number {
-  const w = new MessageWriter(REQUEST_BYTES);
-  w.begin(type, NLM_F_REQUEST | NLM_F_DUMP, 1, family);
-  encodeFilter(w);
-  w.end();
-  const flow = new FlowRegister();
-  return session.dump(w, (bytes, at, end) => {
-    if (decodeKernelFlow(flow, bytes, at + ATTRIBUTES, end)) visit(flow);
-  });
+  return session.dump(flowDump(type, family, encodeFilter), flowVisitor(visit));
 }
 
 export function listFlows(command: Command, context: Context): number {

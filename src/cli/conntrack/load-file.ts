@@ -47,10 +47,10 @@ class LineFailure extends Failure {
 }
 
 /** @throws Failure */
-export function loadFile(file: string): number {
+export async function loadFile(file: string): Promise<number> {
   const batch = new Batch(file);
   readLines(file, (line, number) => batch.line(line, number));
-  batch.run();
+  await batch.run();
   return 0;
 }
 
@@ -81,7 +81,7 @@ class Batch {
     }
   }
 
-  run(): void {
+  async run(): Promise<void> {
     if (this.#misfit !== undefined) throw this.#misfit;
     const context = new Context(this.#map, true);
     for (const step of this.#steps) {
@@ -93,7 +93,7 @@ class Batch {
       try {
         const command = this.#again(text);
         if (command.verb === "flush") flushTable(command, context);
-        else if (command.verb === "delete") deleteFlows(command, context);
+        else if (command.verb === "delete") await deleteFlows(command, context);
         else updateFlows(command, context);
       } catch (error) {
         throw this.#inLine(error, line);

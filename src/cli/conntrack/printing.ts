@@ -166,7 +166,7 @@ export class FlowPrinter {
     return this.#writer();
   }
 
-  /** A line that may still be taken back. */
+  /** A line that is not written yet, whatever has gathered. */
   add(flow: FlowRegister, occasion: Occasion, origin?: Origin): void {
     if (!this.#began) {
       this.#began = true;

@@ -35,7 +35,7 @@ export const PROGRAM_NAME = "conntrack";
 export async function conntrack(args: readonly string[], version: string): Promise<number> {
   try {
     if ((args[0] === "-R" || args[0] === "--load-file") && args[1] !== undefined) {
-      return loadFile(args[1]);
+      return await loadFile(args[1]);
     }
     const reader = new CommandReader({
       warn: (line) => writeErrText(`${line}\n`),
