@@ -33,8 +33,6 @@ const NETLINK_NO_ENOBUFS = 5;
 /** No event of today's kernels is larger. */
 const EVENT_SLOT_BYTES = 4096;
 const MAX_SLOTS = 256;
-/** A smaller buffer may overrun while events gather: it is emptied as they come. */
-const GATHER_MIN_BUFFER_BYTES = 1 << 20;
 
 export interface EventSourceOptions {
   /** Multicast groups, bit n-1 for group n; those of flows where nothing is said. */
@@ -62,7 +60,7 @@ export class EventSource {
   readonly #options: EventSourceOptions;
   readonly #gathering: Gathering;
   #again: NodeJS.Immediate | undefined;
-  #bufferBytes: number;
+  #bufferBytes = 0;
   #isListening = false;
   #isPaused = false;
 
@@ -79,12 +77,12 @@ export class EventSource {
       setIntOption(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     }
     if (options.bufferBytes > 0) growReceiveBuffer(fd, Math.floor(options.bufferBytes / 2));
-    this.#bufferBytes = receiveBufferSize(fd);
     const slots = Math.min(MAX_SLOTS, options.iterationLimit + 1);
     this.#reader = new MessageReader(fd, EVENT_SLOT_BYTES, slots);
     const turn = () => this.#turn();
     this.#poll = new native.Poll(fd, turn);
     this.#gathering = new Gathering(turn);
+    this.#measureBuffer();
   }
 
   /** Size of the receive buffer as the kernel counts it. */
@@ -113,8 +111,8 @@ export class EventSource {
 
   /** Ask for a receive buffer of `bytes`, which the kernel doubles; the size obtained. */
   resize(bytes: number): number {
-    this.#bufferBytes = growReceiveBuffer(this.#socket.fd, bytes).size;
-    return this.#bufferBytes;
+    growReceiveBuffer(this.#socket.fd, bytes);
+    return this.#measureBuffer();
   }
 
   /** Join or leave the group of new flows. */
@@ -134,7 +132,12 @@ export class EventSource {
   grow(): number | undefined {
     if (this.#bufferBytes * 2 > this.#options.bufferMaxBytes) return undefined;
     growReceiveBuffer(this.#socket.fd, this.#bufferBytes);
+    return this.#measureBuffer();
+  }
+
+  #measureBuffer(): number {
     this.#bufferBytes = receiveBufferSize(this.#socket.fd);
+    this.#gathering.bufferBytes = this.#bufferBytes;
     return this.#bufferBytes;
   }
 
@@ -147,13 +150,8 @@ export class EventSource {
     if (count > 0) this.#options.onTurn();
     if (this.#isPaused) return;
     if (count === this.#reader.slots || count === ENOBUFS) this.#lookSoon();
-    else if (count > 0 && this.#mayGather(count, now)) this.#lookLater();
+    else if (count > 0 && this.#gathering.isWorthwhile(count, now)) this.#lookLater();
     else this.#listen();
-  }
-
-  #mayGather(count: number, now: number): boolean {
-    if (this.#bufferBytes < GATHER_MIN_BUFFER_BYTES) return false;
-    return this.#gathering.isWorthwhile(count, now);
   }
 
   #listen(): void {

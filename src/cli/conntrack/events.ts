@@ -32,8 +32,8 @@ import { FlowPrinter, type Occasion } from "./printing.ts";
 
 /** Events of one system call. */
 const BATCH = 256;
-/** Batches that are still taken when a signal has come. */
-const LAST_BATCHES = 64;
+/** An event takes more of the socket's buffer than this. */
+const LEAST_EVENT_BYTES = 512;
 const EVENT_MASK = optionBit("event-mask");
 const EXPECTATION_GROUPS = 0x38;
 
@@ -151,8 +151,9 @@ class EventStream {
     return new Promise((resolve) => {
       const finish = () => {
         this.source.pause();
-        let batches = 0;
-        while (this.source.drain() && batches < LAST_BATCHES) batches += 1;
+        // What has come before the signal is shown, and no more than the buffer can hold: events may go on coming.
+        let left = Math.ceil(this.source.bufferBytes / LEAST_EVENT_BYTES / BATCH);
+        while (this.source.drain() && left > 0) left -= 1;
         follower.end();
         this.output.end(() => {
           this.source.close();
