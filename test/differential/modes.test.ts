@@ -196,11 +196,16 @@ for (const [title, config] of Object.entries(variants)) {
 
     for (const words of reports) {
       it(`${words}: the same answer`, async () => {
-        const [ours, reference] = [
-          await answer(twins, "ours", words),
-          await answer(twins, "reference", words),
-        ];
-        expect(mask(ours)).toBe(mask(reference));
+        let answers: string[] = [];
+        // A daemon that has something on its way at a moment says so: the other is asked at another one.
+        const areSame = async () => {
+          answers = [];
+          for (const kind of kinds) answers.push(mask(await answer(twins, kind, words)));
+          return answers[0] === answers[1];
+        };
+        await waitFor(areSame, { what: "the same answer", timeoutMs: 5000 }).catch(() =>
+          expect(answers[0]).toBe(answers[1]),
+        );
       });
     }
 
