@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <mutex>
+
 using namespace flowkeeper;
 
 namespace {
@@ -23,6 +25,9 @@ class Sending : public Napi::AsyncWorker {
   ~Sending() override { close(fd_); }
 
   void Execute() override {
+    // The kernel obeys one at a time. A second one would spin at its door, on a processor that others could use.
+    static std::mutex door;
+    const std::lock_guard<std::mutex> entered(door);
     const ssize_t sent = send(fd_, data_, length_, MSG_DONTWAIT | MSG_NOSIGNAL);
     result_ = sent < 0 ? -errno : sent;
   }

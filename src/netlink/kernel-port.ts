@@ -28,7 +28,7 @@ export interface KernelPort {
   ): number;
   /**
    * As `transact`, while the caller goes on: errors and then `onReturn`, with 0 or the errno of the
-   * batch, come in a later turn. One batch a handle; the bytes stay untouched until then.
+   * batch, come in a later turn. The bytes stay untouched until then.
    */
   dispatch(
     handle: KernelHandle,
