@@ -45,6 +45,9 @@ const HASH_SIZE = 262_144;
 const HASH_LIMIT = 4_194_304;
 /** Longer than any run. */
 const FLOW_TIMEOUT_SECONDS = 7200;
+/** A daemon is calm when it takes less CPU than that in such a time: less than a hundredth. */
+const CALM_MS = 300;
+const CALM_MICROSECONDS = 3000;
 
 export class BenchPair {
   readonly a: BenchNode;
@@ -128,12 +131,27 @@ export class BenchPair {
     });
   }
 
-  /** The CPU that each daemon spends while `work` runs. */
+  /**
+   * The CPU that each daemon spends on `work` and on what follows of it, until both are calm. Nobody asks them
+   * anything meanwhile: an answer is not what is measured.
+   */
   async costOf(work: () => Promise<unknown>): Promise<Cost> {
     const pids = { a: this.a.conntrackd.pids(), b: this.b.conntrackd.pids() };
-    const before = { a: cpuMicroseconds(pids.a), b: cpuMicroseconds(pids.b) };
+    const spent = (): Cost => ({ a: cpuMicroseconds(pids.a), b: cpuMicroseconds(pids.b) });
+    const before = spent();
     await work();
-    return { a: cpuMicroseconds(pids.a) - before.a, b: cpuMicroseconds(pids.b) - before.b };
+    let seen = before;
+    const areCalm = async () => {
+      const last = seen;
+      seen = spent();
+      return seen.a - last.a < CALM_MICROSECONDS && seen.b - last.b < CALM_MICROSECONDS;
+    };
+    await waitFor(areCalm, {
+      what: "both daemons to be calm",
+      timeoutMs: PATIENCE_MS,
+      everyMs: CALM_MS,
+    });
+    return { a: seen.a - before.a, b: seen.b - before.b };
   }
 
   /** Both daemons come before everybody else, as `renice` does it: others shall not be seen where time is measured. */

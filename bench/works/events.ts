@@ -18,10 +18,8 @@ async function newFlows(kinds: NodeKinds, { events: count }: Sizes): Promise<Rea
     await pair.start();
     await pair.open(WARM_UP, EVENT_RATE);
     await pair.settle(WARM_UP);
-    const cost = await pair.costOf(async () => {
-      await pair.open(count, EVENT_RATE);
-      await pair.settle(WARM_UP + count);
-    });
+    const cost = await pair.costOf(() => pair.open(count, EVENT_RATE));
+    await pair.settle(WARM_UP + count);
     const backup = cost.b / count;
     const perPartner = { [`event-backup-of-${kinds.a}`]: backup };
     if (kinds.a !== kinds.b) return perPartner;
@@ -39,7 +37,7 @@ async function connections(kind: DaemonKind, { connections: pool }: Sizes): Prom
   return withPair({ a: kind, b: kind }, async (pair) => {
     await pair.start();
     await runConnections(pair, { count: pool, pool, ended: 0 });
-    const cost = await pair.costOf(() => runConnections(pair, { count: pool, pool, ended: pool }));
+    const cost = await runConnections(pair, { count: pool, pool, ended: pool });
     const events = pool * EVENTS_PER_CONNECTION;
     return { "connection-active": cost.a / events, "connection-backup": cost.b / events };
   });

@@ -44,7 +44,7 @@ async function priceAt(kind: DaemonKind, size: GrowthSize): Promise<Readings> {
       ended: WARM_UP_CONNECTIONS,
     });
     const load = { count: CONNECTIONS, pool: POOL, ended: CONNECTIONS };
-    const cost = await pair.costOf(() => runConnections(pair, load));
+    const cost = await runConnections(pair, load);
     return {
       [growthRow("active", size)]: cost.a / EVENTS,
       [growthRow("backup", size)]: cost.b / EVENTS,

@@ -2,7 +2,7 @@
 import { waitFor } from "../../lab/wait.ts";
 import { EVENTS_PER_CONNECTION, UPDATES_PER_CONNECTION } from "../inside/tcp.ts";
 import { cpuMicroseconds } from "../measure.ts";
-import type { BenchPair } from "../pair.ts";
+import type { BenchPair, Cost } from "../pair.ts";
 import { EVENT_RATE } from "./work.ts";
 
 /** Starts both daemons, node a with a full kernel; answers the seconds until that has read it. Then b has all, too. */
@@ -41,14 +41,15 @@ export async function failOver({ a, b }: BenchPair, flows: number) {
 
 /**
  * Opens, uses and closes connections at the usual rate of events, and waits until node a has seen every event and node b
- * what came of it. `ended` of them open where another has been.
+ * what came of it; tells what it cost. `ended` of them open where another has been.
  */
 export async function runConnections(
   pair: BenchPair,
   { count, pool, ended }: { count: number; pool: number; ended: number },
-): Promise<void> {
+): Promise<Cost> {
   const before = await pair.a.changes("internal");
-  await pair.connections({ count, pool, rate: EVENT_RATE / EVENTS_PER_CONNECTION });
+  const rate = EVENT_RATE / EVENTS_PER_CONNECTION;
+  const cost = await pair.costOf(() => pair.connections({ count, pool, rate }));
   const wanted = JSON.stringify({
     created: before.created + count,
     updated: before.updated + count * UPDATES_PER_CONNECTION,
@@ -60,4 +61,5 @@ export async function runConnections(
     throw new Error(`${(error as Error).message}: ${seen}`);
   });
   await pair.settle(await pair.a.kernelEntries());
+  return cost;
 }

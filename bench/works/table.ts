@@ -22,10 +22,8 @@ async function table(kind: DaemonKind, { flows }: Sizes): Promise<Readings> {
     const start = await startWith(pair, flows);
     await b.conntrackd.commandOk("-f", "external");
     await b.waitForCached("external", 0);
-    const resync = await pair.costOf(async () => {
-      await b.seconds("-n");
-      await pair.settle(flows);
-    });
+    const resync = await pair.costOf(() => b.seconds("-n"));
+    await pair.settle(flows);
     const dump = await a.seconds("-i");
     const { commit, microseconds } = await failOver(pair, flows);
     return {
