@@ -21,6 +21,8 @@ import {
 import * as native from "../../../native/index.ts";
 import type { Outbox } from "../../sync/outbox.ts";
 import { DATAGRAM_MAX_BYTES } from "../../sync/receiver.ts";
+import { receiveBufferSize } from "../netlink-socket.ts";
+import { MORE, PacedPoll } from "../paced-poll.ts";
 import { type Link, type LinkEvents, type LinkKind, type LinkOptions, newTraffic } from "./link.ts";
 import {
   check,
@@ -41,11 +43,13 @@ const SLOTS = 32;
 const SLOT_BYTES = DATAGRAM_MAX_BYTES + 4;
 /** The link is a cable: what it carries does not pass a router. */
 const HOPS = 1;
+/** A node with many small datagrams to send wakes nobody for each; what comes in one burst has come by then. */
+const GATHER_MICROSECONDS = 1000;
 
 interface Sockets {
   readonly receiveFd: number;
   readonly sendFd: number;
-  readonly receive: native.Poll;
+  readonly receive: PacedPoll;
   readonly send: native.Poll;
   readonly peer: Uint8Array;
 }
@@ -77,7 +81,7 @@ export class DatagramLink implements Link {
   }
 
   start(): void {
-    this.#sockets?.receive.start(native.READABLE);
+    this.#sockets?.receive.start();
   }
 
   close(): void {
@@ -129,11 +133,11 @@ export class DatagramLink implements Link {
     );
   }
 
-  #readable(fd: number): void {
+  #receive(fd: number): number {
     const count = native.receiveBatch(fd, this.#bytes, SLOT_BYTES, this.#slots, this.#lengths);
     if (count < 0) {
       if (count !== -EAGAIN) this.traffic.receiveErrors += 1;
-      return;
+      return 0;
     }
     let accepted = false;
     for (let i = 0; i < count; i++) {
@@ -145,6 +149,7 @@ export class DatagramLink implements Link {
       }
     }
     this.#events.onTurn(accepted);
+    return count === this.#slots ? MORE : count;
   }
 
   #open(): Sockets {
@@ -167,7 +172,12 @@ export class DatagramLink implements Link {
       native.close(sendFd);
       throw error;
     }
-    const receive = new native.Poll(receiveFd, () => this.#readable(receiveFd));
+    const receive = new PacedPoll({
+      fd: receiveFd,
+      look: () => this.#receive(receiveFd),
+      gatherMicroseconds: GATHER_MICROSECONDS,
+    });
+    receive.bufferBytes = receiveBufferSize(receiveFd);
     const send = new native.Poll(sendFd, () => {
       send.stop();
       this.#events.onWritable();

@@ -1,0 +1,134 @@
+/**
+ * A descriptor that is looked at when something is there. Where much comes, the next look waits a moment, so that it
+ * gathers: under load the wake-ups and the system calls are the cost, and one look that finds many is cheaper than one
+ * for each. Whoever waits alone for little is served at once.
+ *
+ * What counts is how much arrives in a time, not how much a look finds: a daemon that is quick finds it piece by piece.
+ */
+import { performance } from "node:perf_hooks";
+import * as native from "../../native/index.ts";
+
+/** So many arrivals within a period are many. A burst of an otherwise quiet time is not. */
+const MANY = 16;
+const PERIOD_MS = 4;
+/** A smaller buffer may overrun while it fills: it is emptied as things come. */
+const MIN_BUFFER_BYTES = 1 << 20;
+/** So much of the buffer for a microsecond: more than any kernel fills in it. */
+const BUFFER_BYTES_PER_MICROSECOND = 512;
+/** The answer of a look that has not seen the end. */
+export const MORE = -1;
+
+export interface PacedPollOptions {
+  readonly fd: number;
+  /** Takes what is there at `now` (`performance.now()`), and answers how many, or `MORE`. */
+  readonly look: (now: number) => number;
+  /** How long to wait at the most: the price is paid in the delay of each arrival. */
+  readonly gatherMicroseconds: number;
+}
+
+export class PacedPoll {
+  readonly #look: (now: number) => number;
+  readonly #poll: native.Poll;
+  /** Finer than a timer of Node, and without its bookkeeping. */
+  readonly #timerFd: number;
+  readonly #timer: native.Poll;
+  readonly #gatherMicroseconds: number;
+  #again: NodeJS.Immediate | undefined;
+  #isPaused = true;
+  #isListening = false;
+  #isWaiting = false;
+  #periodStart = 0;
+  #inPeriod = 0;
+  /** How long to wait; 0: never. */
+  #microseconds = 0;
+
+  constructor({ fd, look, gatherMicroseconds }: PacedPollOptions) {
+    this.#look = look;
+    this.#gatherMicroseconds = gatherMicroseconds;
+    this.#poll = new native.Poll(fd, this.#turn);
+    this.#timerFd = native.timerCreate();
+    this.#timer = new native.Poll(this.#timerFd, this.#turn);
+  }
+
+  /** What the receive buffer holds, as the kernel counts it: the more, the longer it may fill. */
+  set bufferBytes(bytes: number) {
+    const room = Math.floor(bytes / BUFFER_BYTES_PER_MICROSECOND);
+    this.#microseconds = bytes < MIN_BUFFER_BYTES ? 0 : Math.min(this.#gatherMicroseconds, room);
+  }
+
+  /** Look, or look again after a pause. */
+  start(): void {
+    this.#isPaused = false;
+    this.#listen();
+  }
+
+  /** What comes meanwhile waits in the socket as far as it has room. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#stopWaiting();
+    clearImmediate(this.#again);
+    this.#ignore();
+  }
+
+  close(): void {
+    this.#isPaused = true;
+    clearImmediate(this.#again);
+    this.#timer.close();
+    this.#poll.close();
+  }
+
+  readonly #turn = (): void => {
+    const now = performance.now();
+    const count = this.#look(now);
+    if (this.#isPaused) return;
+    if (count === MORE) this.#lookSoon();
+    else if (count > 0 && this.#isWorthwhile(count, now)) this.#lookLater();
+    else this.#listen();
+  };
+
+  /** `count` were taken at `now`: whether so many come that the next ones shall gather. */
+  #isWorthwhile(count: number, now: number): boolean {
+    if (this.#microseconds === 0) return false;
+    if (this.#isWaiting) return count * PERIOD_MS * 1000 >= MANY * this.#microseconds;
+    if (now - this.#periodStart > PERIOD_MS) {
+      this.#periodStart = now;
+      this.#inPeriod = 0;
+    }
+    this.#inPeriod += count;
+    return this.#inPeriod >= MANY;
+  }
+
+  #listen(): void {
+    this.#stopWaiting();
+    if (!this.#isListening) this.#poll.start(native.READABLE);
+    this.#isListening = true;
+  }
+
+  /** More is there: go on when the other descriptors had their turn. */
+  #lookSoon(): void {
+    this.#stopWaiting();
+    this.#ignore();
+    this.#again = setImmediate(this.#turn);
+  }
+
+  /** Setting the timer again takes back that it has expired. */
+  #lookLater(): void {
+    this.#ignore();
+    if (!this.#isWaiting) this.#timer.start(native.READABLE);
+    this.#isWaiting = true;
+    native.timerArm(this.#timerFd, this.#microseconds);
+  }
+
+  /** Who does not listen may end: a timer that is not needed keeps no program alive. */
+  #stopWaiting(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#timer.stop();
+    native.timerArm(this.#timerFd, 0);
+  }
+
+  #ignore(): void {
+    if (this.#isListening) this.#poll.stop();
+    this.#isListening = false;
+  }
+}
