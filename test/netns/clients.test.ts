@@ -2,82 +2,91 @@
  * Clients of the control socket that are many, slow, or gone: the daemon goes on serving events and others, and what it
  * keeps for them has a bound.
  */
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { runJob } from "../../bench/job.ts";
-import { Conntrackd } from "../../lab/conntrackd.ts";
-import { Lab, type Namespace } from "../../lab/netns.ts";
+import { type DaemonKind, findDaemon } from "../../lab/conntrackd.ts";
+import { createPair, type Pair } from "../../lab/pair.ts";
 import { waitFor } from "../../lab/wait.ts";
 import { RequestCode } from "../../src/kit/request-code.ts";
+import { fillExternal } from "../support/filling.ts";
 import { describeOnKernel } from "../support/requirements.ts";
 
-/** As many as every machine's table holds. A line of a dump has some 120 bytes. */
-const FLOWS = 150_000;
-const MORE_FLOWS = 5_000;
+const FLOWS = 1_000_000;
+const NEW_FLOWS = 5_000;
 const READERS = 8;
-/** One dump has some 17 MB: ten of them in memory would be more. */
+/** A dump of all flows has some 130 MB: one of them in memory would be more. */
 const MEMORY_MAX_BYTES = 64 << 20;
+/** More than sockets and pipes hold. */
+const FEW_FLOWS = 30_000;
 
-describeOnKernel("ten clients at once", ["ours"], () => {
-  let lab: Lab;
-  let space: Namespace;
-  let at: Conntrackd;
+/** A daemon whose external cache holds so many flows, and nobody at the other end. */
+async function startFilled(kind: DaemonKind, flows: number): Promise<Pair> {
+  const pair = await createPair({
+    a: kind,
+    b: kind,
+    links: [{ transport: "TCP", addresses: "IPv4" }],
+    config: {
+      mode: "NOTRACK",
+      // Bursts are not what is tested here.
+      bufferBytes: 16 << 20,
+      generalLines: [`HashSize ${1 << 20}`, `HashLimit ${2 * FLOWS}`],
+    },
+  });
+  try {
+    await pair.a.conntrackd.start();
+    await fillExternal(pair.b.namespace, "172.31.77.1", flows);
+    await waitFor(async () => (await pair.a.conntrackd.caches()).external === flows, {
+      what: "the flows",
+      timeoutMs: 60_000,
+    });
+    return pair;
+  } catch (error) {
+    pair.destroy();
+    throw error;
+  }
+}
+
+/** How many lines come until the end. */
+async function lines(from: Readable): Promise<number> {
+  let count = 0;
+  from.on("data", (bytes: Buffer) => {
+    for (let at = bytes.indexOf(0x0a); at >= 0; at = bytes.indexOf(0x0a, at + 1)) count += 1;
+  });
+  await once(from, "close");
+  return count;
+}
+
+describeOnKernel("ten clients at once that ask for a million flows", ["ours"], () => {
+  let pair: Pair;
   let pid = 0;
 
-  const generate = (first: number, count: number) =>
-    runJob(space, "udp", { count, first, rate: 0 });
-  const known = async () =>
-    Number(/active connections:\s+(\d+)/.exec(await at.commandOk("-s"))?.[1]);
-
   beforeAll(async () => {
-    lab = Lab.create();
-    space = await lab.namespace("fw");
-    const away = await lab.namespace("away");
-    await lab.link({ at: space, as: "wan0" }, { at: away, as: "wan0" });
-    await space.ip([
-      "link set wan0 arp off",
-      "addr add 10.78.0.1/32 dev wan0",
-      "route add 10.77.0.0/16 dev wan0",
+    pair = await startFilled("ours", FLOWS);
+    const { namespace } = pair.a;
+    const nowhere = await pair.lab.namespace("nowhere");
+    await pair.lab.link({ at: namespace, as: "out0" }, { at: nowhere, as: "in0" });
+    await namespace.ip([
+      "link set out0 arp off",
+      "addr add 10.78.0.1/32 dev out0",
+      "route add 10.77.0.0/16 dev out0",
     ]);
-    await space.nft(`table inet lab {
-  chain watch { type filter hook output priority filter; policy accept; ct state invalid drop; }
-}
-`);
-    await space.sysctl({
-      "net/netfilter/nf_conntrack_events": 1,
-      "net/netfilter/nf_conntrack_udp_timeout": 3600,
-    });
-    at = new Conntrackd({ namespace: space, dir: lab.dir }, "ours", {
-      statsLines: [],
-      ignore: ["127.0.0.1"],
-      link: { interface: "", address: "", peer: "" },
-      // Bursts are not what is tested here.
-      generalLines: ["NetlinkBufferSize 67108864", "NetlinkBufferSizeMaxGrowth 67108864"],
-    });
-    await at.start();
-    [pid = 0] = at.pids();
-    await generate(0, FLOWS);
-    await waitFor(async () => (await known()) >= FLOWS, { what: "the flows", timeoutMs: 60_000 });
+    await namespace.sysctl({ "net/netfilter/nf_conntrack_udp_timeout": 600 });
+    [pid = 0] = pair.a.conntrackd.pids();
   });
-  afterAll(() => lab?.destroy());
+  afterAll(() => pair?.destroy());
 
   const dump = (): Socket => {
-    const socket = connect(at.socketPath);
+    const socket = connect(pair.a.conntrackd.socketPath);
     const request = Buffer.alloc(4);
-    request.writeInt32LE(RequestCode.dumpInternal);
+    request.writeInt32LE(RequestCode.dumpExternal);
     socket.write(request);
     socket.on("error", () => undefined);
     return socket;
   };
-  const lines = (socket: Socket) =>
-    new Promise<number>((resolve) => {
-      let count = 0;
-      socket.on("data", (bytes: Buffer) => {
-        for (const byte of bytes) if (byte === 0x0a) count += 1;
-      });
-      socket.on("close", () => resolve(count));
-    });
   const memory = (name: "VmRSS" | "VmHWM") =>
     Number(
       new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(
@@ -86,35 +95,33 @@ describeOnKernel("ten clients at once", ["ours"], () => {
     ) * 1024;
 
   it("all are served, events too, and memory stays bounded", async () => {
-    await lines(dump());
+    const { conntrackd, namespace } = pair.a;
     const before = memory("VmRSS");
     const silent = dump().pause();
     const leaver = dump();
     leaver.once("data", () => leaver.destroy());
-    const readers = Array.from({ length: READERS }, () => lines(dump()));
+    const readers = Promise.all(Array.from({ length: READERS }, () => lines(dump())));
     // While they read, the kernel goes on.
-    await generate(FLOWS, MORE_FLOWS);
-    await waitFor(async () => (await known()) >= FLOWS + MORE_FLOWS, {
-      what: "more flows",
+    await runJob(namespace, "udp", { count: NEW_FLOWS, first: 0, rate: 0 });
+    await waitFor(async () => (await conntrackd.caches()).internal === NEW_FLOWS, {
+      what: "new flows",
       timeoutMs: 60_000,
     });
-    for (const count of await Promise.all(readers)) {
-      expect(count).toBeGreaterThanOrEqual(FLOWS);
-      expect(count).toBeLessThanOrEqual(FLOWS + MORE_FLOWS);
-    }
+    expect(await readers).toEqual(Array.from({ length: READERS }, () => FLOWS));
     expect(leaver.destroyed).toBe(true);
     // Nobody has read the silent one's answer, and nobody had to.
     expect(silent.bytesRead).toBeLessThan(1 << 20);
     expect(memory("VmHWM") - before).toBeLessThan(MEMORY_MAX_BYTES);
-    const text = await at.commandOk("-s", "runtime");
+    const text = await conntrackd.commandOk("-s", "runtime");
     expect(text).toMatch(/netlink overrun:\s+0\n/);
-    expect(at.pids()).toEqual([pid]);
-    expect(await lines(silent.resume())).toBeGreaterThanOrEqual(FLOWS);
+    expect(conntrackd.pids()).toEqual([pid]);
+    expect(await lines(silent.resume())).toBe(FLOWS);
   });
 
   it("a hundred that come and go leave nothing behind", async () => {
+    const { conntrackd, namespace } = pair.a;
     const descriptors = async () =>
-      (await space.runOk(["ls", `/proc/${pid}/fd`])).split("\n").length;
+      (await namespace.runOk(["ls", `/proc/${pid}/fd`])).split("\n").length;
     const before = await descriptors();
     const crowd = Array.from({ length: 100 }, dump);
     for (const socket of crowd) socket.once("data", () => socket.destroy());
@@ -124,7 +131,46 @@ describeOnKernel("ten clients at once", ["ours"], () => {
     await waitFor(async () => (await descriptors()) <= before, {
       what: "the descriptors to be closed",
     });
-    expect(await known()).toBeGreaterThanOrEqual(FLOWS);
-    expect(at.pids()).toEqual([pid]);
+    expect((await conntrackd.caches()).external).toBe(FLOWS);
+    expect(conntrackd.pids()).toEqual([pid]);
   });
 });
+
+const strangers: readonly (readonly [DaemonKind, DaemonKind])[] = [
+  ["reference", "ours"],
+  ["ours", "reference"],
+];
+for (const [client, daemon] of strangers) {
+  describeOnKernel(`ten programs (${client}) that ask ${daemon} at once`, [client, daemon], () => {
+    let pair: Pair;
+
+    beforeAll(async () => {
+      pair = await startFilled(daemon, FEW_FLOWS);
+    });
+    afterAll(() => pair?.destroy());
+
+    it("one of them never reads, one ends in the middle, the others are served", async () => {
+      const { conntrackd, namespace } = pair.a;
+      const pids = conntrackd.pids();
+      const start = () => {
+        const argv = [findDaemon(client) ?? "", "-C", conntrackd.configPath, "-e"];
+        const child = namespace.spawn(argv, { stdio: ["ignore", "pipe", "inherit"] });
+        if (child.stdout === null) throw new Error("there is no output");
+        return { child, ended: once(child, "close"), stdout: child.stdout };
+      };
+      const silent = start();
+      const leaver = start();
+      leaver.stdout.once("data", () => leaver.child.kill("SIGKILL"));
+      const readers = Array.from({ length: READERS }, start);
+      expect(await Promise.all(readers.map(({ stdout }) => lines(stdout)))).toEqual(
+        readers.map(() => FEW_FLOWS),
+      );
+      for (const { ended } of readers) expect(await ended).toEqual([0, null]);
+      expect(await leaver.ended).toEqual([null, "SIGKILL"]);
+      expect(silent.child.exitCode).toBeNull();
+      expect((await conntrackd.caches()).external).toBe(FEW_FLOWS);
+      expect(await lines(silent.stdout)).toBe(FEW_FLOWS);
+      await waitFor(() => conntrackd.pids().join() === pids.join(), { what: "one daemon again" });
+    });
+  });
+}

@@ -203,22 +203,22 @@ for (const sides of partners) {
       await hears(b);
     });
   });
-}
 
-describeOnKernel("PollSecs", ["ours"], () => {
-  it("reads the table from time to time, and tells what is new, changed and gone", async () => {
-    const at = await start(["ours", "ours"], { generalLines: ["PollSecs 1"] });
-    const { a, b } = at;
-    await conntrack(a, `-I ${tcp} --state SYN_SENT -t 600`);
-    await conntrack(a, `-I ${udp} -t 600 --zone 5`);
-    await hears(b, "SYN_SENT src=10.1.0.1", "src=10.1.0.2");
-    await conntrack(a, `-U ${tcp} --state ESTABLISHED -u SEEN_REPLY,ASSURED`);
-    await hears(b, "ESTABLISHED src=10.1.0.1", "zone=5");
-    await conntrack(a, `-D ${tcp}`);
-    await hears(b, "zone=5");
-    expect(a.conntrackd.log()).toContain("running in polling mode");
-    expect(await a.conntrackd.commandOk("-s", "runtime")).toMatch(
-      /events received:\t +0\n[\s\S]*buffer size \(in bytes\):\t +0\n/,
-    );
+  describeOnKernel(`PollSecs, ${title}`, needs, () => {
+    it("reads the table from time to time, and tells what is new, changed and gone", async () => {
+      const at = await start(sides, { generalLines: ["PollSecs 1"] });
+      const { a, b } = at;
+      await conntrack(a, `-I ${tcp} --state SYN_SENT -t 600`);
+      await conntrack(a, `-I ${udp} -t 600 --zone 5`);
+      await hears(b, "SYN_SENT src=10.1.0.1", "src=10.1.0.2");
+      await conntrack(a, `-U ${tcp} --state ESTABLISHED -u SEEN_REPLY,ASSURED`);
+      await hears(b, "ESTABLISHED src=10.1.0.1", "zone=5");
+      await conntrack(a, `-D ${tcp}`);
+      await hears(b, "zone=5");
+      expect(a.conntrackd.log()).toContain("running in polling mode");
+      expect(await a.conntrackd.commandOk("-s", "runtime")).toMatch(
+        /events received:\t +0\n[\s\S]*buffer size \(in bytes\):\t +0\n/,
+      );
+    });
   });
-});
+}
