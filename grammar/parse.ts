@@ -5,7 +5,7 @@
 import { EOF, type IToken } from "chevrotain";
 import { maxNesting } from "./limits.ts";
 import { type Clause, createParser } from "./parser.ts";
-import { LeftBrace, RightBrace, TooMany, tokenize, tokenNamed } from "./tokens.ts";
+import { tokenize, tokenNamed } from "./tokens.ts";
 import type { Mistake, Sentence, Token, Written } from "./written.ts";
 
 let parser: ReturnType<typeof createParser> | undefined;
@@ -63,9 +63,10 @@ function written({ row, keyword, values, open, close, items, isWhole }: Clause):
 function withinLimits(tokens: IToken[]): { kept: IToken[]; mistake?: Mistake } {
   let depth = 0;
   for (const [index, token] of tokens.entries()) {
-    if (token.tokenType === LeftBrace) depth++;
-    else if (token.tokenType === RightBrace) depth--;
-    const isTooMany = token.tokenType === TooMany;
+    const { name } = token.tokenType;
+    if (name === "LeftBrace") depth++;
+    else if (name === "RightBrace") depth--;
+    const isTooMany = name === "TooMany";
     if (isTooMany || depth > maxNesting) {
       const reason = isTooMany ? "tokens" : "nesting";
       const place = { offset: token.startOffset, symbol: "", expected: [], block: "file" };

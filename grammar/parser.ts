@@ -11,7 +11,7 @@ import { EmbeddedActionsParser, EOF, type IToken, type TokenType } from "chevrot
 import { type ClauseRow, clauseRows, clausesIn } from "./clauses.ts";
 import { legacyWords } from "./keywords.ts";
 import type { Element } from "./shape.ts";
-import { Anything, Inner, LeftBrace, RightBrace, tokenNamed, tokenTypes } from "./tokens.ts";
+import { tokenNamed, tokenTypes } from "./tokens.ts";
 
 export interface Clause {
   readonly row: ClauseRow;
@@ -43,6 +43,8 @@ export interface Parsed {
 /** Beyond, mistakes are not noted any more. */
 const maxMisfits = 1000;
 const top = "file";
+const leftBrace = "LeftBrace";
+const rightBrace = "RightBrace";
 
 /** A clause while it is read. */
 interface Draft {
@@ -64,15 +66,15 @@ class ConfigParser extends EmbeddedActionsParser {
 
   constructor(isValidating: boolean) {
     // The grammar is fixed: a test validates it, and a program that starts does not pay for it.
-    super([...tokenTypes], { maxLookahead: 1, skipValidations: !isValidating });
+    super(tokenTypes(), { maxLookahead: 1, skipValidations: !isValidating });
     for (const row of clauseRows) {
       const rule = this.RULE(`${row.id}Clause`, (block: string) => this.clause(row, block));
       this.clauseRules.set(row.id, (block) => this.subrule(0, rule, { ARGS: [block] }));
     }
     // A rule becomes a member of this class, so its name must not be one.
     // Only at the top a closing brace can be a stranger.
-    const inner = this.RULE("innerStranger", (block: string) => this.stranger(block, Inner));
-    const outer = this.RULE("topStranger", (block: string) => this.stranger(block, Anything));
+    const inner = this.RULE("innerStranger", (block: string) => this.stranger(block, "Inner"));
+    const outer = this.RULE("topStranger", (block: string) => this.stranger(block, "Anything"));
     this.strangers = {
       inner: (block) => this.subrule(0, inner, { ARGS: [block] }),
       top: (block) => this.subrule(0, outer, { ARGS: [block] }),
@@ -153,7 +155,7 @@ class ConfigParser extends EmbeddedActionsParser {
 
   private body(draft: Draft, instead: readonly string[], index: number): void {
     const { clause } = draft;
-    this.ACTION(() => this.demand(draft, [...instead, LeftBrace.name]));
+    this.ACTION(() => this.demand(draft, [...instead, leftBrace]));
     if (instead.length > 0) {
       const isNext = () => clause.isWhole;
       const token = this.option(index, { GATE: isNext, DEF: () => this.oneOf(index, instead) });
@@ -176,9 +178,9 @@ class ConfigParser extends EmbeddedActionsParser {
   }
 
   private braces(clause: Clause): void {
-    const open = this.consume(0, LeftBrace);
+    const open = this.consume(0, tokenNamed(leftBrace));
     const items = this.items(clause.row.id);
-    const close = this.option(0, () => this.consume(0, RightBrace));
+    const close = this.option(0, () => this.consume(0, tokenNamed(rightBrace)));
     this.ACTION(() => {
       clause.open = open;
       clause.items = items;
@@ -215,12 +217,13 @@ class ConfigParser extends EmbeddedActionsParser {
     }));
   }
 
-  private stranger(block: string, kind: TokenType): undefined {
+  private stranger(block: string, kind: string): undefined {
     this.ACTION(() => this.note(expectedIn(block), block));
-    const token = this.consume(0, kind);
+    const token = this.consume(0, tokenNamed(kind));
     this.ACTION(() => {
-      if (token.tokenType === LeftBrace) this.setAsideBraces(1);
-      else if (token.tokenType !== RightBrace) this.setAside(block, false);
+      const { name } = token.tokenType;
+      if (name === leftBrace) this.setAsideBraces(1);
+      else if (name !== rightBrace) this.setAside(block, false);
     });
     return undefined;
   }
@@ -267,8 +270,8 @@ class ConfigParser extends EmbeddedActionsParser {
     const clauses = new Set(openings(block));
     for (;;) {
       const { tokenType, startOffset } = this.LA(1);
-      if (tokenType === EOF || tokenType === RightBrace) return;
-      if (tokenType === LeftBrace) {
+      if (tokenType === EOF || tokenType.name === rightBrace) return;
+      if (tokenType.name === leftBrace) {
         if (!stopsAtBrace) this.setAsideBraces(0);
         return;
       }
@@ -285,14 +288,14 @@ class ConfigParser extends EmbeddedActionsParser {
     do {
       const { tokenType } = this.LA(1);
       if (tokenType === EOF || this.isSectionAhead()) return;
-      if (tokenType === LeftBrace) depth++;
-      if (tokenType === RightBrace) depth--;
+      if (tokenType.name === leftBrace) depth++;
+      if (tokenType.name === rightBrace) depth--;
       this.SKIP_TOKEN();
     } while (depth > 0);
   }
 
   private isSectionAhead(): boolean {
-    return sections.has(this.LA(1).tokenType.name) && this.LA(2).tokenType === LeftBrace;
+    return sections.has(this.LA(1).tokenType.name) && this.LA(2).tokenType.name === leftBrace;
   }
 }
 
@@ -339,7 +342,7 @@ function expectedIn(block: string): readonly string[] {
   if (known !== undefined) return known;
   const rows = clausesIn(block).filter(({ legacy }) => legacy === undefined);
   const names = rows.flatMap((row) => (row.keyword ? [row.keyword] : firstWords(row)));
-  const all = block === top ? names : [...names, RightBrace.name];
+  const all = block === top ? names : [...names, rightBrace];
   expectations.set(block, all);
   return all;
 }

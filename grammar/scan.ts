@@ -8,9 +8,12 @@
 
 import { keywords, legacyWords } from "./keywords.ts";
 
-export interface Pattern {
+/** One row of words. */
+interface Pattern {
   /** The token's name. */
   readonly name: string;
+  /** What its first byte may be: at any other, nobody asks for its end. */
+  readonly first: RegExp;
   /** The end of the longest match at `at`; `at` itself when there is none. */
   readonly end: (text: string, at: number) => number;
 }
@@ -28,44 +31,19 @@ const keywordOf = new Map([
   ...legacyWords.map((word): [string, string] => [word, word]),
 ]);
 
-function isDigit(code: number): boolean {
-  return code >= 48 && code <= 57;
-}
-
-function isHex(code: number): boolean {
-  return isDigit(code) || ((code | 32) >= 97 && (code | 32) <= 102);
-}
-
-function isLetter(code: number): boolean {
-  return (code | 32) >= 97 && (code | 32) <= 122;
-}
-
-function isWord(code: number): boolean {
-  return isLetter(code) || isDigit(code) || code === 46 || code === 95 || code === 45;
-}
-
-function run(text: string, at: number, belongs: (code: number) => boolean): number {
-  let end = at;
-  while (end < text.length && belongs(text.charCodeAt(end))) end++;
-  return end;
-}
-
-/** Any letter case; `|` stands for any letter, an accident of the language that costs nothing. */
-function spelled(...words: readonly string[]): Pattern["end"] {
-  const spellings = words.map((word) => [word, word.toUpperCase()] as const);
+/** A shape that never looks back further than it has come. */
+function shaped(shape: RegExp): Pattern["end"] {
+  const sticky = new RegExp(shape.source, "y");
   return (text, at) => {
-    let end = at;
-    for (const [small, large] of spellings) {
-      let i = 0;
-      while (i < small.length && fits(text[at + i], small[i], large[i])) i++;
-      if (i === small.length) end = Math.max(end, at + i);
-    }
-    return end;
+    sticky.lastIndex = at;
+    return sticky.test(text) ? sticky.lastIndex : at;
   };
 }
 
-function fits(found: string | undefined, small: string | undefined, large: string | undefined) {
-  return found === small || found === large || found === "|";
+/** Any letter case, the longest first; `|` stands for any letter, an accident of the language that costs nothing. */
+function spelled(...words: readonly string[]): Pattern["end"] {
+  const anyCase = (letter: string) => `[${letter}${letter.toUpperCase()}|]`;
+  return shaped(new RegExp(words.map((word) => [...word].map(anyCase).join("")).join("|")));
 }
 
 /** The obsolete name of ALARM: only with an upper-case T at its end, as the language has it. */
@@ -75,28 +53,12 @@ function oldAlarm(text: string, at: number): number {
   return end > at && text[end] === "T" ? end + 1 : at;
 }
 
-function signed(text: string, at: number): number {
-  if (text[at] !== "+" && text[at] !== "-") return at;
-  const end = run(text, at + 1, isDigit);
-  return end > at + 1 ? end : at;
-}
-
 /** An optional `/` and digits, glued to an address. */
-function prefix(text: string, at: number): number {
-  if (text[at] !== "/") return at;
-  const end = run(text, at + 1, isDigit);
-  return end > at + 1 ? end : at;
-}
+const prefix = shaped(/\/[0-9]+/);
+const ipv4 = shaped(/[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+(?:\/[0-9]+)?/);
 
-function ipv4(text: string, at: number): number {
-  let end = at;
-  for (let part = 0; part < 4; part++) {
-    if (part > 0 && text[end++] !== ".") return at;
-    const next = run(text, end, isDigit);
-    if (next === end) return at;
-    end = next;
-  }
-  return prefix(text, end);
+function isHex(code: number): boolean {
+  return (code >= 48 && code <= 57) || ((code | 32) >= 97 && (code | 32) <= 102);
 }
 
 /** One to four hexadecimal digits; `at` when there is none. */
@@ -145,54 +107,48 @@ function ipv6(text: string, at: number): number {
   return end > at ? prefix(text, end) : at;
 }
 
-/** From a slash to a blank, a newline or a quote: braces, `#`, tabs and CR belong to the name. */
-function path(text: string, at: number): number {
-  if (text[at] !== "/") return at;
-  return run(text, at + 1, (code) => code !== 32 && code !== 10 && code !== 34);
-}
-
-function word(text: string, at: number): number {
-  return isLetter(text.charCodeAt(at)) ? run(text, at + 1, isWord) : at;
-}
-
-function comment(text: string, at: number): number {
-  return text[at] === "#" ? run(text, at + 1, (code) => code !== 10) : at;
-}
-
-function blank(text: string, at: number): number {
-  return run(text, at, (code) => code === 32 || code === 9 || code === 10 || code === 13);
-}
-
-function single(character: string): Pattern["end"] {
-  return (text, at) => (text[at] === character ? at + 1 : at);
-}
-
 /** In order of rank. Keywords rank before all of them and are words by shape, see `scan`. */
-export const patterns: readonly Pattern[] = [
-  { name: "On", end: spelled("on", "yes") },
-  { name: "Off", end: spelled("off", "no") },
-  { name: "Number", end: (text, at) => run(text, at, isDigit) },
-  { name: "Signed", end: signed },
-  { name: "Ip", end: (text, at) => Math.max(ipv4(text, at), ipv6(text, at)) },
-  { name: "PathName", end: path },
-  { name: "ALARM", end: spelled("alarm") },
-  { name: "OldAlarm", end: oldAlarm },
-  { name: "FTFW", end: spelled("ftfw") },
-  { name: "OldFtfw", end: spelled("nack") },
-  { name: "NOTRACK", end: spelled("notrack") },
-  { name: "Word", end: word },
-  { name: "Comment", end: comment },
-  { name: "Blank", end: blank },
-  { name: "LeftBrace", end: single("{") },
-  { name: "RightBrace", end: single("}") },
-  { name: "Stray", end: (_text, at) => at + 1 },
+const patterns: readonly Pattern[] = [
+  { name: "On", first: /[oy|]/i, end: spelled("yes", "on") },
+  { name: "Off", first: /[on|]/i, end: spelled("off", "no") },
+  { name: "Number", first: /[0-9]/, end: shaped(/[0-9]+/) },
+  { name: "Signed", first: /[+-]/, end: shaped(/[+-][0-9]+/) },
+  {
+    name: "Ip",
+    first: /[0-9a-f:]/i,
+    end: (text, at) => Math.max(ipv4(text, at), ipv6(text, at)),
+  },
+  // Up to a blank, a newline or a quote: braces, `#`, tabs and CR belong to the name.
+  { name: "PathName", first: /\//, end: shaped(/\/[^ \n"]*/) },
+  { name: "ALARM", first: /[a|]/i, end: spelled("alarm") },
+  { name: "OldAlarm", first: /[p|]/i, end: oldAlarm },
+  { name: "FTFW", first: /[f|]/i, end: spelled("ftfw") },
+  { name: "OldFtfw", first: /[n|]/i, end: spelled("nack") },
+  { name: "NOTRACK", first: /[n|]/i, end: spelled("notrack") },
+  { name: "Word", first: /[a-z]/i, end: shaped(/[A-Za-z][A-Za-z0-9._-]*/) },
+  { name: "Comment", first: /#/, end: shaped(/#[^\n]*/) },
+  { name: "Blank", first: /[ \t\n\r]/, end: shaped(/[ \t\n\r]+/) },
+  { name: "LeftBrace", first: /\{/, end: (_text, at) => at + 1 },
+  { name: "RightBrace", first: /\}/, end: (_text, at) => at + 1 },
+  { name: "Stray", first: /[^]/, end: (_text, at) => at + 1 },
 ];
+
+/** Patterns that may begin with a byte, by its code; made when such a byte is met. */
+const beginning: (readonly Pattern[] | undefined)[] = [];
+
+function patternsFrom(text: string, at: number): readonly Pattern[] {
+  const character = text.charAt(at);
+  const code = text.charCodeAt(at);
+  const found = beginning[code] ?? patterns.filter(({ first }) => first.test(character));
+  beginning[code] = found;
+  return found;
+}
 
 /** The token at `at`, which must lie inside the text. */
 export function scan(text: string, at: number): Scanned {
   let name = "Stray";
   let end = at;
-  for (const pattern of patterns) {
+  for (const pattern of patternsFrom(text, at)) {
     const next = pattern.end(text, at);
     if (next <= end) continue;
     name = pattern.name;

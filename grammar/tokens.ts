@@ -10,46 +10,58 @@ import { keywords, legacyWords } from "./keywords.ts";
 import { maxTokens } from "./limits.ts";
 import { scan } from "./scan.ts";
 
-/** Every token, and every token but the closing brace. */
-export const Anything = createToken({ name: "Anything", pattern: Lexer.NA });
-export const Inner = createToken({ name: "Inner", pattern: Lexer.NA, categories: [Anything] });
+let known: ReadonlyMap<string, TokenType> | undefined;
 
-const types = new Map<string, TokenType>();
-
-function define(name: string, label = name, kinds: TokenType[] = [Inner]): TokenType {
-  const type = createToken({ name, label, pattern: Lexer.NA, categories: kinds });
-  types.set(name, type);
-  return type;
+/** Made for the parser when it is asked for the first time: a file without a mistake does not wait for them. */
+function types(): ReadonlyMap<string, TokenType> {
+  known ??= defineTypes();
+  return known;
 }
 
-define("On", "on");
-define("Off", "off");
-define("Number", "a number");
-define("Signed", "a number with a sign");
-define("Ip", "an IP address");
-define("PathName", "an absolute path");
-define("OldAlarm", "ALARM", [define("ALARM"), Inner]);
-define("OldFtfw", "FTFW", [define("FTFW"), Inner]);
-define("NOTRACK");
-export const Word = define("Word", "a word");
-/** A byte that begins no word of the language: always a syntax error. */
-define("Stray");
-/** All that follows the last token a file may have: always an error. */
-export const TooMany = define("TooMany");
-export const LeftBrace = define("LeftBrace", "{");
-export const RightBrace = define("RightBrace", "}", [Anything]);
-for (const { spelling } of keywords) define(spelling);
-// Where a word is expected, the keyword of an older release is one.
-for (const spelling of legacyWords) define(spelling, spelling, [Word, Inner]);
+function defineTypes(): ReadonlyMap<string, TokenType> {
+  const made = new Map<string, TokenType>();
+  const define = (name: string, label: string, kinds: TokenType[]) => {
+    const type = createToken({ name, label, pattern: Lexer.NA, categories: kinds });
+    made.set(name, type);
+    return type;
+  };
+  // Every token, and every token but the closing brace.
+  const anything = define("Anything", "anything", []);
+  const inner = define("Inner", "anything", [anything]);
+  const add = (name: string, label = name, kinds: TokenType[] = []) =>
+    define(name, label, [...kinds, inner]);
+  add("On", "on");
+  add("Off", "off");
+  add("Number", "a number");
+  add("Signed", "a number with a sign");
+  add("Ip", "an IP address");
+  add("PathName", "an absolute path");
+  add("OldAlarm", "ALARM", [add("ALARM")]);
+  add("OldFtfw", "FTFW", [add("FTFW")]);
+  add("NOTRACK");
+  const word = add("Word", "a word");
+  // A byte that begins no word of the language: always a syntax error.
+  add("Stray");
+  // All that follows the last token a file may have: always an error.
+  add("TooMany");
+  add("LeftBrace", "{");
+  define("RightBrace", "}", [anything]);
+  for (const { spelling } of keywords) add(spelling);
+  // Where a word is expected, the keyword of an older release is one.
+  for (const spelling of legacyWords) add(spelling, spelling, [word]);
+  return made;
+}
 
-/** @throws when there is no such token, at load time. */
+/** @throws when there is no such token, at load time of the parser. */
 export function tokenNamed(name: string): TokenType {
-  const type = types.get(name);
+  const type = types().get(name);
   if (type === undefined) throw new Error(`no token ${name}`);
   return type;
 }
 
-export const tokenTypes: readonly TokenType[] = [Anything, Inner, ...types.values()];
+export function tokenTypes(): TokenType[] {
+  return [...types().values()];
+}
 
 export interface Tokens {
   readonly tokens: IToken[];

@@ -20,11 +20,10 @@ import { addCompileCache } from "./compile-cache.mjs";
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Programs that people run: a launcher each in bin/. */
-const programs = {
-  "conntrackd-lint": "src/cli/conntrackd-lint.ts",
-  nfct: "src/cli/nfct.ts",
-};
+const programs = { nfct: "src/cli/nfct.ts" };
+/** A configuration without a mistake, and a part of one where the parser is asked. */
 const example = path.join(root, "doc/sync/ftfw/conntrackd.conf");
+const mistaken = path.join(root, "test/fixtures/lint/firewall-a.conf");
 /**
  * Programs that shall be there at once, because scripts call them in loops: one CommonJS file each, which Node
  * starts sooner than modules, with the code that it compiled when it ran for the cache.
@@ -32,11 +31,25 @@ const example = path.join(root, "doc/sync/ftfw/conntrackd.conf");
 const quickPrograms = {
   conntrack: { file: "src/cli/conntrack.ts", run: { words: ["-C"] } },
   conntrackd: { file: "src/cli/conntrackd.ts", run: { words: ["-C", example, "-s"] } },
+  "conntrackd-lint": { file: "src/cli/conntrackd-lint.ts", run: { words: ["--version"] } },
 };
-/** What `conntrackd` loads when it is no client, in a file of its own. */
-const daemon = {
-  file: "src/cli/conntrackd-daemon.ts",
-  run: { call: `module.exports.lintMain([${JSON.stringify(example)}]);` },
+/** What the quick programs load when they need it, in files of their own. */
+const quickParts = {
+  "conntrackd-daemon": {
+    file: "src/cli/conntrackd-daemon.ts",
+    run: { call: `module.exports.loadConfig(${JSON.stringify(example)}, {});` },
+    sources: /\/(conntrackd-daemon|config-file)\.ts$/,
+  },
+  "config-lint": {
+    file: "src/cli/lint-main.ts",
+    run: { call: `module.exports.lintMain(${JSON.stringify([example, mistaken])});` },
+    sources: /\/lint-main\.ts$/,
+  },
+  "lint-server": {
+    file: "src/cli/lint-server.ts",
+    run: {},
+    sources: /\/lint-server\.ts$/,
+  },
 };
 /** First words that a launcher gives to a program of their own, which the other commands then know nothing of. */
 const ownPrograms = { conntrack: { top: "src/cli/conntrack-top.ts" } };
@@ -79,7 +92,7 @@ export async function build({ quiet = false } = {}) {
       js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
     },
   });
-  const quick = { ...quickPrograms, "conntrackd-daemon": daemon };
+  const quick = { ...quickPrograms, ...quickParts };
   const files = Object.entries(quick).map(([name, { file }]) => [name, file]);
   await bundle({
     ...common,
@@ -89,7 +102,7 @@ export async function build({ quiet = false } = {}) {
     define: { ...define, "import.meta.url": "moduleUrl" },
     banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
     supported: { "dynamic-import": false },
-    plugins: [daemonApart],
+    plugins: [partsApart],
   });
   copyFileSync(
     path.join(root, "native/build/Release/flowkeeper.node"),
@@ -109,13 +122,15 @@ function ownBundles() {
   );
 }
 
-/** Whoever loads the daemon, or the reader of configurations, at run time finds it in the daemon's file. */
-const daemonApart = {
-  name: "daemon-apart",
+/** Whoever loads a part at run time finds it in that part's file. */
+const partsApart = {
+  name: "parts-apart",
   setup({ onResolve }) {
-    onResolve({ filter: /\/(conntrackd-daemon|config-file)\.ts$/ }, ({ kind }) =>
-      kind === "dynamic-import" ? { path: "./conntrackd-daemon.cjs", external: true } : undefined,
-    );
+    for (const [name, { sources }] of Object.entries(quickParts)) {
+      onResolve({ filter: sources }, ({ kind }) =>
+        kind === "dynamic-import" ? { path: `./${name}.cjs`, external: true } : undefined,
+      );
+    }
   },
 };
 

@@ -13,8 +13,7 @@ import { Daemon } from "../runtime/daemon.ts";
 import { leaveTerminal } from "../runtime/launcher.ts";
 import { Log, LogFileError } from "../runtime/log.ts";
 
-export { understandConfig } from "../runtime/config-file.ts";
-export { lintMain } from "./lint-main.ts";
+export { loadConfig, understandConfig } from "../runtime/config-file.ts";
 
 export interface ServeOptions {
   readonly configFile: string;

@@ -1,5 +1,6 @@
 /** The program `conntrackd-lint`: the same as `conntrackd config-lint`. Described in: doc/lint.md. */
-import { lintMain } from "./lint-main.ts";
-
-const status = await lintMain(process.argv.slice(2));
-if (status !== undefined) process.exitCode = status;
+void import("./lint-main.ts")
+  .then(({ lintMain }) => lintMain(process.argv.slice(2)))
+  .then((status) => {
+    if (status !== undefined) process.exitCode = status;
+  });

@@ -5,7 +5,7 @@
  * Of a `fallback` number zero means "not given": it takes the default.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { maxNumber, type Position, tcpStates } from "./draft.ts";
 
 const number = z.int().min(0).max(maxNumber);

@@ -3,7 +3,7 @@
  * doc/lint.schema.json; its `version` changes when a field goes away or changes its meaning.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { countOf, type Finding } from "./finding.ts";
 import type { FileReport } from "./lint.ts";
 import { regionOf } from "./place.ts";
