@@ -24,15 +24,19 @@ export function recognise(text: string): Sentence | undefined {
   const comments: Token[] = [];
   for (let at = 0; at < text.length; ) {
     const { name, end } = scan(text, at);
-    const token = { name, text: text.slice(at, end), offset: at };
-    if (name === "Comment") comments.push(token);
-    else if (name !== "Blank") tokens.push(token);
+    if (name !== "Blank") {
+      const kind = name === "Comment" ? comments : tokens;
+      kind.push({ name, text: text.slice(at, end), offset: at });
+    }
     if (tokens.length > maxTokens) return undefined;
     at = end;
   }
   const outline = new Cursor(tokens).file();
   return outline && { outline, tokens, comments, mistakes: [] };
 }
+
+/** While it is read. */
+type Whole = { -readonly [Key in keyof Written]: Written[Key] };
 
 class Cursor {
   private readonly tokens: readonly Token[];
@@ -59,16 +63,9 @@ class Cursor {
   }
 
   private item(block: string): Written | undefined {
-    const row = clausesIn(block).find(({ keyword, elements }) =>
-      keyword === undefined ? this.begins(elements) : this.isNext(keyword),
-    );
+    const next = this.tokens[this.at];
+    const row = next && rowThatBegins(block, next.name);
     return row && this.clause(row);
-  }
-
-  private begins([first, second]: readonly Element[]): boolean {
-    if (first?.kind === "one") return this.isOneOf(first.of);
-    if (first?.kind !== "many" || second?.kind !== "one") return false;
-    return this.isOneOf(first.of) || this.isOneOf(second.of);
   }
 
   private clause(row: ClauseRow): Written | undefined {
@@ -90,27 +87,30 @@ class Cursor {
     }
     const last = this.tokens[this.at - 1];
     const end = (last?.offset ?? 0) + (last?.text.length ?? 0);
-    const rest = { values, offset, end, items, isWhole: true };
-    return { clause: row.id, ...(keyword && { keyword }), ...rest, ...(body && { body }) };
+    const written: Whole = { clause: row.id, values, offset, end, items, isWhole: true };
+    if (keyword) written.keyword = keyword;
+    if (body) written.body = body;
+    return written;
   }
 
   private words(element: Element, values: Token[]): boolean {
-    const take = (of: readonly string[]) => {
-      const token = this.tokens[this.at];
-      if (token === undefined || !this.isOneOf(of)) return false;
-      values.push(token);
-      this.at++;
-      return true;
-    };
-    if (element.kind === "one") return take(element.of);
-    if (element.kind === "body") return take(element.instead);
+    if (element.kind === "one") return this.take(element.of, values);
+    if (element.kind === "body") return this.take(element.instead, values);
     if (element.kind === "many") {
-      while (take(element.of));
+      while (this.take(element.of, values));
       return true;
     }
     if (element.kind !== "optional") return false;
     const [first = [], ...rest] = element.words;
-    return !take(first) || rest.every(take);
+    return !this.take(first, values) || rest.every((of) => this.take(of, values));
+  }
+
+  private take(of: readonly string[], values: Token[]): boolean {
+    const token = this.tokens[this.at];
+    if (token === undefined || !this.isOneOf(of)) return false;
+    values.push(token);
+    this.at++;
+    return true;
   }
 
   private braces(block: string) {
@@ -134,6 +134,30 @@ class Cursor {
 
   private isNext(name: string): boolean {
     const actual = this.tokens[this.at]?.name;
-    return actual !== undefined && (actual === name || kinds[actual] === name);
+    return actual !== undefined && isKind(actual, name);
   }
+}
+
+function isKind(actual: string, wanted: string): boolean {
+  return actual === wanted || kinds[actual] === wanted;
+}
+
+/** What was asked before, by block and name of a token: a list of addresses asks the same again and again. */
+const beginnings = new Map<string, Map<string, ClauseRow | undefined>>();
+
+function rowThatBegins(block: string, token: string): ClauseRow | undefined {
+  const known = beginnings.get(block) ?? new Map<string, ClauseRow | undefined>();
+  beginnings.set(block, known);
+  if (!known.has(token)) known.set(token, findRow(block, token));
+  return known.get(token);
+}
+
+function findRow(block: string, token: string): ClauseRow | undefined {
+  const isIn = (names: readonly string[]) => names.some((name) => isKind(token, name));
+  return clausesIn(block).find(({ keyword, elements: [first, second] }) => {
+    if (keyword !== undefined) return isKind(token, keyword);
+    if (first?.kind === "one") return isIn(first.of);
+    if (first?.kind !== "many" || second?.kind !== "one") return false;
+    return isIn(first.of) || isIn(second.of);
+  });
 }

@@ -130,7 +130,7 @@ const patterns: readonly Pattern[] = [
   { name: "Blank", first: /[ \t\n\r]/, end: shaped(/[ \t\n\r]+/) },
   { name: "LeftBrace", first: /\{/, end: (_text, at) => at + 1 },
   { name: "RightBrace", first: /\}/, end: (_text, at) => at + 1 },
-  { name: "Stray", first: /[^]/, end: (_text, at) => at + 1 },
+  { name: "Stray", first: /[\0-\xff]/, end: (_text, at) => at + 1 },
 ];
 
 /** Patterns that may begin with a byte, by its code; made when such a byte is met. */

@@ -18,8 +18,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { configLint } from "../src/cli/config-lint.ts";
 import { languageRules } from "../src/config/index.ts";
-import { reportSchema } from "../src/config/lint/format-json.ts";
-import { catalogue, jsonSchema, rulePage } from "../src/config/lint/index.ts";
+import { catalogue, rulePage } from "../src/config/lint/index.ts";
+import { jsonSchema, reportSchema } from "../src/config/lint/json-schema.ts";
 
 const root = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "lint-"));

@@ -11,11 +11,19 @@ function part(text: string): number | undefined {
 
 /** Four parts, decimal or octal (`010.0.0.1` is 8.0.0.1), or the address as a single number. */
 export function parseIpv4(text: string): Uint8Array | undefined {
-  const parts = text.split(".").map(part);
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined && first <= 0xffffffff) return ipv4Bytes(first);
-  const isWhole = parts.length === 4 && parts.every((value) => value !== undefined && value <= 255);
-  return isWhole ? Uint8Array.from(parts as number[]) : undefined;
+  const parts = text.split(".");
+  if (parts.length === 1) {
+    const number = part(text);
+    return number !== undefined && number <= 0xffffffff ? ipv4Bytes(number) : undefined;
+  }
+  if (parts.length !== 4) return undefined;
+  const bytes = new Uint8Array(4);
+  for (let i = 0; i < 4; i++) {
+    const value = part(parts[i]!);
+    if (value === undefined || value > 255) return undefined;
+    bytes[i] = value;
+  }
+  return bytes;
 }
 
 /** RFC 4291 §2.2, without zones and without embedded IPv4, which the language cannot spell. */

@@ -12,12 +12,22 @@ const number = z.int().min(0).max(maxNumber);
 const count = number.default(0);
 const fallback = (value: number) => number.default(value).transform((given) => given || value);
 const flag = (value: boolean) => z.boolean().default(value);
-const bytes = (length: number) =>
-  z.custom<Uint8Array>((b) => b instanceof Uint8Array && b.length === length);
+const isNumber =
+  (max: number) =>
+  (value: unknown): value is number =>
+    Number.isInteger(value) && Number(value) >= 0 && Number(value) <= max;
+const isBytes =
+  (length: number) =>
+  (value: unknown): value is Uint8Array =>
+    value instanceof Uint8Array && value.length === length;
+const bytes = (length: number) => z.custom<Uint8Array>(isBytes(length));
 const address = z
   .union([bytes(4), bytes(16)])
   .nullable()
   .default(null);
+/** A list that may be as long as a file: one look at each member, where a schema for each is slow. */
+const list = <T>(isOne: (value: unknown) => value is T) =>
+  z.custom<T[]>((given) => Array.isArray(given) && given.every(isOne));
 const path = (max: number) => z.string().max(max);
 const logic = z.enum(["accept", "ignore"]);
 /** RFC 5424 numbers: daemon is 3, local0 to local7 are 16 to 23. Null: no syslog. */
@@ -44,8 +54,18 @@ const link = z.object({
   checksum: flag(true),
 });
 
-const v4Network = z.object({ address: z.int().min(0).max(0xffffffff), prefix: z.int().max(31) });
-const v6Network = z.object({ address: bytes(16), prefix: z.int().max(127) });
+interface Network<Address> {
+  address: Address;
+  prefix: number;
+}
+const isNetwork =
+  <Address>(isAddress: (value: unknown) => value is Address, maxPrefix: number) =>
+  (value: unknown): value is Network<Address> => {
+    const { address, prefix } = Object(value) as Record<string, unknown>;
+    return isAddress(address) && isNumber(maxPrefix)(prefix);
+  };
+const isV4 = isNumber(0xffffffff);
+const isV6 = isBytes(16);
 
 const filter = z.object({
   from: z.enum(["userspace", "kernelspace"]).default("userspace"),
@@ -60,10 +80,10 @@ const filter = z.object({
   address: z
     .object({
       logic,
-      v4Hosts: z.array(z.int().min(0).max(0xffffffff)),
-      v6Hosts: z.array(bytes(16)),
-      v4Nets: z.array(v4Network),
-      v6Nets: z.array(v6Network),
+      v4Hosts: list(isV4),
+      v6Hosts: list(isV6),
+      v4Nets: list(isNetwork(isV4, 31)),
+      v6Nets: list(isNetwork(isV6, 127)),
     })
     .nullable()
     .default(null),

@@ -12,7 +12,8 @@ export function sourceOf(bytes: Uint8Array): Source {
   const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const parts = hasMark ? ["   "] : [];
   for (let at = hasMark ? 3 : 0; at < bytes.length; at += 8192) {
-    parts.push(String.fromCharCode(...bytes.subarray(at, at + 8192)));
+    // Spread, each byte would pass through an iterator: half the time of a reading.
+    parts.push(Reflect.apply(String.fromCharCode, undefined, bytes.subarray(at, at + 8192)));
   }
   return { text: parts.join(""), hasMark };
 }

@@ -21,9 +21,8 @@ export function walk(
   for (const written of outline) {
     const { keyword, values, body, items, isWhole } = written;
     const clause = clauses[written.clause];
-    const words = keyword ? [keyword, ...values] : values;
-    const first = words[0];
-    const last = words.at(-1);
+    const first = keyword ?? values[0];
+    const last = values.at(-1) ?? keyword;
     if (first === undefined || last === undefined) continue;
     const end = last.offset + last.text.length;
     reading.here = written;

@@ -3,7 +3,7 @@ export { type Chapter, catalogue, chapters } from "./catalogue.ts";
 export { meaningAt, suggestionsAt } from "./editor.ts";
 export { countOf, type Finding } from "./finding.ts";
 export { applyFixes } from "./fix.ts";
-export { jsonReport, jsonSchema } from "./format-json.ts";
+export { jsonReport } from "./format-json.ts";
 export { sarifReport } from "./format-sarif.ts";
 export { formatText, visible } from "./format-text.ts";
 export {

@@ -37,8 +37,14 @@ function networkOf(clause: Written): Network | undefined {
   return prefix <= bytes.length * 8 ? { bytes, prefix } : undefined;
 }
 
+/** Of an entry with a prefix; a host has none, and lists of hosts are long. */
+function prefixedNetworkOf(clause: Written): Network | undefined {
+  return valueText(clause).includes("/") ? networkOf(clause) : undefined;
+}
+
 /** Bits behind the prefix set to zero. */
 function masked({ bytes, prefix }: Network): Uint8Array {
+  if (prefix === bytes.length * 8) return bytes;
   return bytes.map((byte, index) => {
     const kept = Math.min(8, Math.max(0, prefix - index * 8));
     return byte & (0xff00 >> kept) & 0xff;
@@ -145,7 +151,7 @@ export const filterRules: readonly FileRule[] = [
     run: ({ config, all }, report) => {
       const isIgnored = config.general.filter.address?.logic === "ignore";
       for (const clause of all(...addressIds)) {
-        if (networkOf(clause)?.prefix !== 0) continue;
+        if (prefixedNetworkOf(clause)?.prefix !== 0) continue;
         const family = clause.clause === "filterIpv4" ? "IPv4" : "IPv6";
         const message = isIgnored
           ? `every ${family} flow is ignored`
@@ -165,7 +171,7 @@ export const filterRules: readonly FileRule[] = [
     better: filter("Userspace", "Address Ignore { IPv4_address 10.0.0.0/24 }"),
     run: ({ all }, report) => {
       for (const clause of all(...addressIds)) {
-        const network = networkOf(clause);
+        const network = prefixedNetworkOf(clause);
         if (network === undefined || network.prefix === 0) continue;
         const base = masked(network);
         if (base.every((byte, index) => byte === network.bytes[index])) continue;
@@ -193,20 +199,18 @@ export const filterRules: readonly FileRule[] = [
     run: ({ all }, report) => {
       const entries = all(...addressIds).flatMap((clause) => {
         const network = networkOf(clause);
-        return network === undefined ? [] : [{ clause, ...network }];
+        if (network === undefined) return [];
+        return { clause, ...network, key: networkKey(network, network.prefix) };
       });
       // A list longer than this is not read by people either.
       if (entries.length > maxCompared) return;
       const first = new Map<string, (typeof entries)[number]>();
-      for (const entry of entries) {
-        const key = networkKey(entry, entry.prefix);
-        if (!first.has(key)) first.set(key, entry);
-      }
+      for (const entry of entries) if (!first.has(entry.key)) first.set(entry.key, entry);
       const prefixes = [...new Set(entries.map(({ prefix }) => prefix))].sort((a, b) => a - b);
       for (const entry of entries) {
-        const wider = prefixes.filter((prefix) => prefix <= entry.prefix);
-        const keys = wider.map((prefix) => networkKey(entry, prefix));
-        const cover = keys.flatMap((key) => first.get(key) ?? []).at(0);
+        const wider = prefixes.filter((prefix) => prefix < entry.prefix);
+        const keys = [...wider.map((prefix) => networkKey(entry, prefix)), entry.key];
+        const cover = keys.map((key) => first.get(key)).find((known) => known !== undefined);
         if (cover === undefined || cover === entry) continue;
         report({
           at: head(entry.clause),
@@ -227,9 +231,10 @@ export const filterRules: readonly FileRule[] = [
     run: ({ all }, report) => {
       const ids = ["filterIpv4", "localIpv4", "peerIpv4", "multicastIpv4", "ipv4Interface"];
       for (const clause of all(...ids)) {
+        if (!/(?:^|\.)0\d/.test(valueText(clause))) continue;
         const [text = "", prefix] = valueText(clause).split("/");
         const bytes = parseIpv4(text);
-        if (bytes === undefined || !/(?:^|\.)0\d/.test(text)) continue;
+        if (bytes === undefined) continue;
         const meant = text.replace(/(^|\.)0+(?=\d)/g, "$1");
         const written = prefix === undefined ? meant : `${meant}/${prefix}`;
         report({
@@ -405,7 +410,7 @@ export const filterRules: readonly FileRule[] = [
       if (from !== "kernelspace" || address?.logic !== "ignore") return;
       const zero = ipv4Bytes(0);
       for (const clause of all("filterIpv4")) {
-        const network = networkOf(clause);
+        const network = prefixedNetworkOf(clause);
         if (network === undefined || network.prefix > 31) continue;
         if (!sharesPrefix(network.bytes, zero, network.prefix)) continue;
         report({ at: head(clause), message: "the C daemon ignores every IPv6 flow, too" });

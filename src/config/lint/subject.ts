@@ -33,9 +33,11 @@ export function subjectOf({ config, outline, text }: Inspection): Subject {
     clause.items.forEach(collect);
   };
   outline.forEach(collect);
-  const all = (...ids: string[]) => {
-    const found = ids.flatMap((id) => byId.get(id) ?? []);
-    return ids.length > 1 ? found.sort((a, b) => a.offset - b.offset) : found;
+  const all = (...ids: string[]): readonly Written[] => {
+    const lists = ids.map((id) => byId.get(id) ?? []).filter((list) => list.length > 0);
+    // Most rules ask for what stands once or never; some for a list as long as the file.
+    if (lists.length < 2) return lists[0] ?? [];
+    return lists.flat().sort((a, b) => a.offset - b.offset);
   };
   const written = all("multicast", "udp", "tcp");
   const links = config.sync.links.flatMap((link, index) => {
