@@ -71,7 +71,7 @@ class Cursor {
   private clause(row: ClauseRow): Written | undefined {
     const offset = this.tokens[this.at]?.offset ?? 0;
     const keyword = row.keyword === undefined ? undefined : this.tokens[this.at++];
-    const values: Token[] = [];
+    let values: readonly Token[] = [];
     let items: readonly Written[] = [];
     let body: Written["body"];
     for (const element of row.elements) {
@@ -83,7 +83,11 @@ class Cursor {
         const item = this.item(row.id);
         if (item === undefined) return undefined;
         items = [item];
-      } else if (!this.words(element, values)) return undefined;
+      } else {
+        const words = this.words(element);
+        if (words === undefined) return undefined;
+        values = values.length === 0 ? words : [...values, ...words];
+      }
     }
     const last = this.tokens[this.at - 1];
     const end = (last?.offset ?? 0) + (last?.text.length ?? 0);
@@ -93,24 +97,28 @@ class Cursor {
     return written;
   }
 
-  private words(element: Element, values: Token[]): boolean {
-    if (element.kind === "one") return this.take(element.of, values);
-    if (element.kind === "body") return this.take(element.instead, values);
-    if (element.kind === "many") {
-      while (this.take(element.of, values));
-      return true;
+  private words(element: Element): Token[] | undefined {
+    if (element.kind === "one") return this.sequence([element.of]);
+    if (element.kind === "body") return this.sequence([element.instead]);
+    if (element.kind === "optional") {
+      const [first = []] = element.words;
+      return this.isOneOf(first) ? this.sequence(element.words) : [];
     }
-    if (element.kind !== "optional") return false;
-    const [first = [], ...rest] = element.words;
-    return !this.take(first, values) || rest.every((of) => this.take(of, values));
+    if (element.kind !== "many") return undefined;
+    const words: Token[] = [];
+    for (let next = this.take(element.of); next; next = this.take(element.of)) words.push(next);
+    return words;
   }
 
-  private take(of: readonly string[], values: Token[]): boolean {
-    const token = this.tokens[this.at];
-    if (token === undefined || !this.isOneOf(of)) return false;
-    values.push(token);
-    this.at++;
-    return true;
+  /** One word of each. */
+  private sequence(choices: readonly (readonly string[])[]): Token[] | undefined {
+    const words = choices.map((of) => this.take(of));
+    return words.every((word) => word !== undefined) ? words : undefined;
+  }
+
+  private take(of: readonly string[]): Token | undefined {
+    if (!this.isOneOf(of)) return undefined;
+    return this.tokens[this.at++];
   }
 
   private braces(block: string) {
@@ -129,12 +137,12 @@ class Cursor {
   }
 
   private isOneOf(names: readonly string[]): boolean {
-    return names.some((name) => this.isNext(name));
+    const actual = this.tokens[this.at]?.name;
+    return actual !== undefined && names.some((name) => isKind(actual, name));
   }
 
   private isNext(name: string): boolean {
-    const actual = this.tokens[this.at]?.name;
-    return actual !== undefined && isKind(actual, name);
+    return this.isOneOf([name]);
   }
 }
 

@@ -39,6 +39,19 @@ export function parseIpv6(text: string): Uint8Array | undefined {
   return Uint8Array.from(all.flatMap((value) => [value >> 8, value & 255]));
 }
 
+export interface Parted {
+  readonly address: string;
+  /** Digits of the prefix length; undefined for a host. */
+  readonly digits: string | undefined;
+}
+
+/** `10.0.0.0/8`: what stands on each side of the slash. */
+export function partAtPrefix(text: string): Parted {
+  const slash = text.indexOf("/");
+  if (slash < 0) return { address: text, digits: undefined };
+  return { address: text.slice(0, slash), digits: text.slice(slash + 1) };
+}
+
 /** The address as an unsigned 32-bit number, first byte highest. */
 export function ipv4Number(bytes: Uint8Array): number {
   return bytes.reduce((value, byte) => value * 256 + byte, 0);

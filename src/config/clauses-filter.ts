@@ -1,7 +1,7 @@
 /** What the clauses of `Filter` mean. Blocks add up; the last word of each criterion decides. */
 
 import type { Token } from "../../grammar/index.ts";
-import { ipv4Number, parseIpv4, parseIpv6 } from "./address.ts";
+import { ipv4Number, parseIpv4, parseIpv6, partAtPrefix } from "./address.ts";
 import { type TcpState, tcpStates } from "./draft.ts";
 import type { Logic } from "./model.ts";
 import { apply, type Clauses, type Reading, wrapped } from "./reading.ts";
@@ -12,7 +12,7 @@ function logicOf([value]: readonly Token[]): Logic {
 
 /** Address and prefix; the prefix is a signed 32-bit number, as the reference prints it. */
 function network(reading: Reading, text: string, version: 4 | 6): Network | undefined {
-  const [address = "", digits] = text.split("/");
+  const { address, digits } = partAtPrefix(text);
   const bits = version === 4 ? 32 : 128;
   const prefix = digits === undefined ? bits : wrapped(digits);
   if (prefix < 0 || prefix > bits) {

@@ -162,8 +162,9 @@ const oldNames: Readonly<Record<string, readonly [today: string, words: string]>
 /** The old names of modes warn wherever they stand. */
 function renamedModes(run: Run, tokens: readonly Token[], reading: Reading): void {
   for (const { name, text, offset } of tokens) {
-    const [today, words] = oldNames[name] ?? [];
-    if (today === undefined || words === undefined) continue;
+    const renamed = oldNames[name];
+    if (renamed === undefined) continue;
+    const [today, words] = renamed;
     const end = offset + text.length;
     run.visit = { offset, end, when: offset };
     reading.warn("renamed-mode", words, { edits: [{ offset, end, text: today }] });

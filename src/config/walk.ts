@@ -26,11 +26,10 @@ export function walk(
     if (first === undefined || last === undefined) continue;
     const end = last.offset + last.text.length;
     reading.here = written;
-    const at = body ? first : last;
-    const place = { offset: at.offset, end: at.offset + at.text.length };
-    const when = body?.open ?? last.offset;
+    const { offset, text } = body ? first : last;
+    const place = { offset, end: offset + text.length, when: body?.open ?? last.offset };
     // A clause with braces means something even where its head is broken.
-    if ((isWhole || body) && step({ ...place, when })) clause?.enter?.(reading, values);
+    if ((isWhole || body) && step(place)) clause?.enter?.(reading, values);
     walk(items, clauses, reading, step);
     reading.here = written;
     if (!body || !clause?.leave) continue;

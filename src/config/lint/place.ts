@@ -19,6 +19,7 @@ export function regionOf({ place }: Inspection, { offset, end }: Span): Region {
 
 /** Bytes, one a character, to text. What is no UTF-8 shows as a replacement character. */
 export function decode(bytes: string): string {
+  if (!/[\x80-\xff]/.test(bytes)) return bytes;
   return new TextDecoder().decode(Uint8Array.from(bytes, (character) => character.charCodeAt(0)));
 }
 

@@ -1,6 +1,6 @@
 /** Rules about `Filter`: what it lets through is seldom what it seems to say. */
 
-import { formatAddress, ipv4Bytes, parseIpv4, parseIpv6 } from "../address.ts";
+import { formatAddress, ipv4Bytes, parseIpv4, parseIpv6, partAtPrefix } from "../address.ts";
 import type { Written } from "../index.ts";
 import { isListed, isLoopback, sharesPrefix } from "./addresses.ts";
 import type { FileRule } from "./rule.ts";
@@ -30,7 +30,7 @@ interface Network {
 
 /** Undefined where the reader has refused it. */
 function networkOf(clause: Written): Network | undefined {
-  const [address = "", digits] = valueText(clause).split("/");
+  const { address, digits } = partAtPrefix(valueText(clause));
   const bytes = clause.clause === "filterIpv4" ? parseIpv4(address) : parseIpv6(address);
   if (bytes === undefined) return undefined;
   const prefix = digits === undefined ? bytes.length * 8 : Number(digits);
@@ -197,25 +197,30 @@ export const filterRules: readonly FileRule[] = [
     ),
     better: filter("Userspace", "Address Ignore { IPv4_address 10.0.0.0/8 }"),
     run: ({ all }, report) => {
-      const entries = all(...addressIds).flatMap((clause) => {
+      const entries = new Map<Written, Network>();
+      const first = new Map<string, Written>();
+      const lengths = new Set<number>();
+      for (const clause of all(...addressIds)) {
         const network = networkOf(clause);
-        if (network === undefined) return [];
-        return { clause, ...network, key: networkKey(network, network.prefix) };
-      });
+        if (network === undefined) continue;
+        entries.set(clause, network);
+        lengths.add(network.prefix);
+        const key = networkKey(network, network.prefix);
+        if (!first.has(key)) first.set(key, clause);
+      }
       // A list longer than this is not read by people either.
-      if (entries.length > maxCompared) return;
-      const first = new Map<string, (typeof entries)[number]>();
-      for (const entry of entries) if (!first.has(entry.key)) first.set(entry.key, entry);
-      const prefixes = [...new Set(entries.map(({ prefix }) => prefix))].sort((a, b) => a - b);
-      for (const entry of entries) {
-        const wider = prefixes.filter((prefix) => prefix < entry.prefix);
-        const keys = [...wider.map((prefix) => networkKey(entry, prefix)), entry.key];
-        const cover = keys.map((key) => first.get(key)).find((known) => known !== undefined);
-        if (cover === undefined || cover === entry) continue;
+      if (entries.size > maxCompared) return;
+      const prefixes = [...lengths].sort((a, b) => a - b);
+      for (const [clause, network] of entries) {
+        const prefix = prefixes.find(
+          (each) => each <= network.prefix && first.has(networkKey(network, each)),
+        );
+        const cover = prefix === undefined ? undefined : first.get(networkKey(network, prefix));
+        if (cover === undefined || cover === clause) continue;
         report({
-          at: head(entry.clause),
-          message: `\`${valueText(cover.clause)}\` covers it`,
-          related: { at: head(cover.clause), message: "here" },
+          at: head(clause),
+          message: `\`${valueText(cover)}\` covers it`,
+          related: { at: head(cover), message: "here" },
         });
       }
     },
@@ -232,7 +237,7 @@ export const filterRules: readonly FileRule[] = [
       const ids = ["filterIpv4", "localIpv4", "peerIpv4", "multicastIpv4", "ipv4Interface"];
       for (const clause of all(...ids)) {
         if (!/(?:^|\.)0\d/.test(valueText(clause))) continue;
-        const [text = "", prefix] = valueText(clause).split("/");
+        const { address: text, digits: prefix } = partAtPrefix(valueText(clause));
         const bytes = parseIpv4(text);
         if (bytes === undefined) continue;
         const meant = text.replace(/(^|\.)0+(?=\d)/g, "$1");
