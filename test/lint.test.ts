@@ -280,6 +280,13 @@ describe("hostile files", () => {
       expect(out.length).toBeLessThan(5_000_000);
     }
   });
+  it("are refused although a flood of warnings stands before the mistake", () => {
+    const flood = `General {\n Filter {\n Protocol Accept {\n${"foo\n".repeat(2000)}}\n}\nNonsense\n}\n`;
+    const { status, out } = run([file("flood.conf", flood)]);
+    expect(status).toBe(2);
+    expect(out).toContain("there is no clause `Nonsense`");
+    expect(out).toContain("and at least");
+  });
 });
 
 const program = join(root, "bin/conntrackd-lint");

@@ -32,6 +32,13 @@ export function inOrder(a: Finding, b: Finding): number {
   return a.offset - b.offset || ranks[a.severity] - ranks[b.severity] || a.end - b.end;
 }
 
+/** The worst, as many as are to be shown: a flood of notes must not hide an error. */
+export function worst(findings: readonly Finding[], most: number): Finding[] {
+  if (findings.length <= most) return [...findings];
+  const byRank = (a: Finding, b: Finding) => ranks[a.severity] - ranks[b.severity];
+  return findings.toSorted((a, b) => byRank(a, b) || inOrder(a, b)).slice(0, most);
+}
+
 export type Count = Readonly<Record<Severity, number>>;
 
 export function countOf(findings: readonly Finding[]): Count {

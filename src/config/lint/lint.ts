@@ -6,7 +6,7 @@
 import type { Diagnostic } from "../diagnostic.ts";
 import { type Inspection, inspectConfig } from "../index.ts";
 import { languageRules } from "../language-rules.ts";
-import { type Finding, inOrder } from "./finding.ts";
+import { type Finding, inOrder, worst } from "./finding.ts";
 import type { Found, RuleText, Severity } from "./rule.ts";
 import { fileRules } from "./rules-table.ts";
 import { type Subject, subjectOf } from "./subject.ts";
@@ -72,7 +72,7 @@ export function judge(file: ReadFile, more: readonly Verdict[] = []): FileReport
   const shown = [...mistakes, ...rest.filter(isShown)];
   const unused = suppressions.filter((each) => !used.has(each)).map(ofSuppression);
   const all = [...shown, ...unused].filter(({ rule }) => !options.ignored?.has(rule));
-  const findings = all.sort(inOrder).slice(0, maxFindings);
+  const findings = worst(all, maxFindings).sort(inOrder);
   return { inspection, findings, left: all.length - findings.length };
 }
 
