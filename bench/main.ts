@@ -9,6 +9,7 @@ import { type DaemonKind, findDaemon } from "../lab/conntrackd.ts";
 import { type JobName, runInside } from "./inside/index.ts";
 import { KernelTable } from "./kernel-table.ts";
 import { readingFigures } from "./reading.ts";
+import { coldFigures } from "./reading-cold.ts";
 import { record } from "./record.ts";
 import { facts, type Results, type Samples, tableText } from "./report.ts";
 import { type RowName, rows } from "./rows.ts";
@@ -43,7 +44,7 @@ const program = new Command("bench")
 program
   .command("reading")
   .description("Measure how long configuration files take, hostile ones too.")
-  .action(() => say(readingFigures().join("\n"), process.stdout));
+  .action(() => say([...readingFigures(), ...coldFigures()].join("\n"), process.stdout));
 
 program
   .command("inside <job> <settings>", { hidden: true })

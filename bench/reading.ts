@@ -1,6 +1,6 @@
 /**
- * `bench reading`: how long a configuration of 2,000 lines takes, and hostile files of the largest size.
- * Needs neither root nor the reference.
+ * `bench reading`: how long a configuration of 2,000 lines takes in a process that goes on, and hostile files of the
+ * largest size. Fresh processes are in reading-cold.ts. Needs neither root nor the reference.
  */
 import { inspectConfig } from "../src/config/index.ts";
 import { lintFile } from "../src/config/lint/index.ts";

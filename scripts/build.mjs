@@ -42,7 +42,7 @@ const quickParts = {
   },
   "config-lint": {
     file: "src/cli/lint-main.ts",
-    run: { call: `module.exports.lintMain(${JSON.stringify([example, mistaken])});` },
+    run: { call: `module.exports.lint(${JSON.stringify([example, mistaken])});` },
     sources: /\/lint-main\.ts$/,
   },
   "lint-server": {

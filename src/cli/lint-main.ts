@@ -13,7 +13,13 @@ const patience = "--interrupt-budget=1000000";
 
 /** @returns The exit status; undefined while a server goes on. */
 export async function lintMain(words: readonly string[]): Promise<number | undefined> {
-  setFlagsFromString(patience);
+  // A server runs long, and is compiled already for a V8 with no other patience than its own.
+  if (!words.includes("--lsp")) setFlagsFromString(patience);
+  return lint(words);
+}
+
+/** With V8 as it is: what runs for the cache of compiled code, which belongs to V8's settings. */
+export async function lint(words: readonly string[]): Promise<number | undefined> {
   const status = configLint(words, processTerminal());
   if (status !== "serve") return status;
   const { serveEditor } = await import("./lint-server.ts");

@@ -28,15 +28,30 @@ export function parseIpv4(text: string): Uint8Array | undefined {
 
 /** RFC 4291 §2.2, without zones and without embedded IPv4, which the language cannot spell. */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split("::");
-  if (halves.length > 2) return undefined;
-  const [head = [], tail] = halves.map((half) => (half === "" ? [] : half.split(":")));
-  const groups = [...head, ...(tail ?? [])];
+  const gap = text.indexOf("::");
+  if (gap !== text.lastIndexOf("::")) return undefined;
+  const head = groupsOf(gap < 0 ? text : text.slice(0, gap));
+  const tail = groupsOf(gap < 0 ? "" : text.slice(gap + 2));
+  if (head === undefined || tail === undefined) return undefined;
+  if (gap < 0 ? head.length !== 8 : head.length + tail.length > 7) return undefined;
+  const bytes = new Uint8Array(16);
+  const put = (groups: readonly number[], from: number) => {
+    for (let i = 0; i < groups.length; i++) {
+      bytes[from + 2 * i] = groups[i]! >> 8;
+      bytes[from + 2 * i + 1] = groups[i]! & 255;
+    }
+  };
+  put(head, 0);
+  put(tail, 16 - 2 * tail.length);
+  return bytes;
+}
+
+/** Numbers between single colons; undefined where one is none. */
+function groupsOf(text: string): number[] | undefined {
+  if (text === "") return [];
+  const groups = text.split(":");
   if (!groups.every((group) => /^[0-9A-Fa-f]{1,4}$/.test(group))) return undefined;
-  if (tail === undefined ? groups.length !== 8 : groups.length > 7) return undefined;
-  const middle = Array.from({ length: 8 - groups.length }, () => "0");
-  const all = [...head, ...middle, ...(tail ?? [])].map((group) => Number.parseInt(group, 16));
-  return Uint8Array.from(all.flatMap((value) => [value >> 8, value & 255]));
+  return groups.map((group) => Number.parseInt(group, 16));
 }
 
 export interface Parted {
