@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
-import { comparePair, judge, readFile, sarifReport } from "../src/config/lint/index.ts";
+import { comparePair, jsonReport, judge, readFile, sarifReport } from "../src/config/lint/index.ts";
+import { findingsMistakes, sarifMistakes } from "./support/json-schemas.ts";
 
 const root = join(import.meta.dirname, "..");
 const examples = readdirSync(join(root, "doc"), { recursive: true, encoding: "utf8" }).filter(
@@ -45,61 +45,51 @@ describe("the example files", () => {
   });
 });
 
-/** What SARIF 2.1.0 requires of the objects that are written, and no property it does not have. */
-const message = z.strictObject({ text: z.string().min(1) });
-const artifact = z.strictObject({ uri: z.string().regex(/^[\w.~!$&'()*+,;=:@/%-]+$/) });
-const region = z.strictObject({
-  ...{ startLine: z.int().min(1), startColumn: z.int().min(1) },
-  ...{ endLine: z.int().min(1), endColumn: z.int().min(1) },
-});
-const place = { physicalLocation: z.strictObject({ artifactLocation: artifact, region }) };
-const level = z.enum(["none", "note", "warning", "error"]);
-const rule = z.strictObject({
-  ...{ id: z.string(), shortDescription: message, fullDescription: message, help: message },
-  defaultConfiguration: z.strictObject({ level }),
-});
-const replacement = z.strictObject({
-  deletedRegion: region,
-  insertedContent: z.strictObject({ text: z.string() }),
-});
-const change = z.strictObject({
-  artifactLocation: artifact,
-  replacements: z.array(replacement).min(1),
-});
-const result = z.strictObject({
-  ...{ ruleId: z.string(), ruleIndex: z.int().min(0), level, message },
-  locations: z.array(z.strictObject(place)).min(1),
-  relatedLocations: z.array(z.strictObject({ ...place, message })).optional(),
-  fixes: z
-    .array(z.strictObject({ description: message, artifactChanges: z.array(change).min(1) }))
-    .optional(),
-});
-const driver = z.strictObject({ name: z.string(), version: z.string(), rules: z.array(rule) });
-const sarif = z.strictObject({
-  ...{ $schema: z.url(), version: z.literal("2.1.0") },
-  runs: z.array(
-    z.strictObject({
-      tool: z.strictObject({ driver }),
-      columnKind: z.enum(["utf16CodeUnits", "unicodeCodePoints"]),
-      results: z.array(result),
-    }),
-  ),
-});
-
-describe("SARIF", () => {
+describe("what programs read, beside the published schemas", () => {
   const folder = join(root, "test/fixtures/config");
-  it("has what the standard requires and nothing else, for every fixture and for a pair", () => {
-    const names = readdirSync(folder).filter((name) => name.endsWith(".conf"));
-    const reports = names.map((name) =>
-      judge(read(readFileSync(join(folder, name), "latin1"), `/a b/ü#${name}`)),
-    );
-    sarif.parse(sarifReport(reports, "0.0.0"));
-    const [a, b] = [
-      read(textOf("sync/ftfw/conntrackd.conf"), "a"),
-      read(textOf("sync/alarm/conntrackd.conf"), "b"),
-    ];
-    const [ofA, ofB] = comparePair(a.subject, b.subject);
-    const pair = sarif.parse(sarifReport([judge(a, ofA), judge(b, ofB)], "0.0.0"));
-    expect(pair.runs[0]?.results.length).toBeGreaterThan(0);
+  const names = readdirSync(folder).filter((name) => name.endsWith(".conf"));
+  const reports = names.map((name) =>
+    judge(read(readFileSync(join(folder, name), "latin1"), `/a b/ü#${name}`)),
+  );
+  const [a, b] = [
+    read(textOf("sync/ftfw/conntrackd.conf"), "a"),
+    read(textOf("sync/alarm/conntrackd.conf"), "b"),
+  ];
+  const [ofA, ofB] = comparePair(a.subject, b.subject);
+  const pair = [judge(a, ofA), judge(b, ofB)];
+  /** As a program gets it. */
+  const sent = (value: unknown) => JSON.parse(JSON.stringify(value));
+
+  it("finds something to say, in every part that a report has", () => {
+    const findings = reports.flatMap((report) => report.findings);
+    expect(findings.some(({ fix }) => fix !== undefined)).toBe(true);
+    expect(findings.some(({ related }) => related !== undefined)).toBe(true);
+    expect(pair.some((report) => report.findings.length > 0)).toBe(true);
+  });
+  it.each([
+    ["every fixture", reports],
+    ["a pair", pair],
+    ["no file", []],
+  ])("SARIF is valid by the official schema of 2.1.0: %s", (_name, given) => {
+    expect(sarifMistakes(sent(sarifReport(given, "0.0.0")))).toEqual([]);
+  });
+  it.each([
+    ["every fixture", reports],
+    ["a pair", pair],
+    ["no file", []],
+  ])("JSON is valid by the schema that we publish: %s", (_name, given) => {
+    expect(findingsMistakes(sent(jsonReport(given, "0.0.0")))).toEqual([]);
+  });
+  it("is refused where it is wrong", () => {
+    const wrongSarif = sent(sarifReport(reports, "0.0.0"));
+    wrongSarif.runs[0].results[0].level = "fatal";
+    wrongSarif.runs[0].results[0].locations[0].physicalLocation.region.startLine = 0;
+    wrongSarif.runs[0].results[0].colour = "red";
+    expect(sarifMistakes(wrongSarif)).toHaveLength(3);
+    const wrongFindings = sent(jsonReport(reports, "0.0.0"));
+    wrongFindings.findings[0].severity = "fatal";
+    delete wrongFindings.findings[1].line;
+    wrongFindings.findings[2].colour = "red";
+    expect(findingsMistakes(wrongFindings)).toHaveLength(3);
   });
 });
