@@ -225,22 +225,4 @@ describe("the grammar for editors", () => {
       writeFileSync(file, `${JSON.stringify(textMateGrammar(), null, 2)}\n`);
     expect(JSON.parse(readFileSync(file, "utf8"))).toEqual(textMateGrammar());
   });
-  it("knows whole words only", () => {
-    const scopeOf = (word: string) =>
-      textMateGrammar().patterns.find(
-        ({ match }) =>
-          new RegExp(
-            match
-              .replace("(?i:on|yes|off|no)", "(?:on|yes|off|no)")
-              .replace("(?i:ftfw|alarm|notrack)", "(?:FTFW|ALARM|NOTRACK)"),
-          ).exec(word)?.[0] === word,
-      )?.name;
-    expect(scopeOf("General")).toBe("keyword.control.block.conntrackd");
-    expect(scopeOf("HashSize")).toBe("keyword.other.clause.conntrackd");
-    expect(scopeOf("HashSize8")).toBeUndefined();
-    expect(scopeOf("ESTABLISHED")).toBe("support.constant.conntrackd");
-    expect(scopeOf("StripNAT")).toBe("invalid.deprecated.conntrackd");
-    expect(scopeOf("10.0.0.0/8")).toBe("constant.numeric.address.conntrackd");
-    expect(scopeOf("/run/x.ctl}")).toBe("string.unquoted.path.conntrackd");
-  });
 });

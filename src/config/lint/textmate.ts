@@ -1,5 +1,6 @@
 /** A TextMate grammar for editors, made of the keyword rows: editor/conntrackd.tmLanguage.json. */
 
+import { modeWords } from "../../../grammar/keywords.ts";
 import { clauseRows, keywords } from "../index.ts";
 
 /** Whole words: a keyword followed by further letters is none. */
@@ -14,9 +15,12 @@ export function textMateGrammar() {
   const spellings = (rows: typeof current) => [
     ...new Set(rows.flatMap(({ keyword, synonyms }) => (keyword ? [keyword, ...synonyms] : []))),
   ];
-  const opening = spellings(blocks);
-  const clauses = spellings(current).filter((word) => !opening.includes(word));
-  const known = new Set([...opening, ...clauses]);
+  // Modes are words in any letter case.
+  const opening = spellings(blocks).filter((word) => !modeWords.has(word));
+  const clauses = spellings(current).filter(
+    (word) => !opening.includes(word) && !modeWords.has(word),
+  );
+  const known = new Set([...opening, ...clauses, ...modeWords]);
   const inner = keywords
     .flatMap(({ spelling, synonyms }) => [spelling, ...synonyms])
     .filter((word) => !known.has(word));
@@ -31,12 +35,13 @@ export function textMateGrammar() {
     patterns: [
       match("string.unquoted.path", '(?<![\\w.])/[^"\\n ]*'),
       match("comment.line.number-sign", "#.*$"),
+      match("support.type.mode", "(?<![\\w./-])(?i:ftfw|alarm|notrack)(?![\\w.-])"),
       match("keyword.control.block", words(opening)),
       match("keyword.other.clause", words(clauses)),
       match("support.constant", words(inner)),
       match("invalid.deprecated", words(legacy)),
+      match("invalid.deprecated", "(?<![\\w./-])(?i:nack|persistent)(?![\\w.-])"),
       match("constant.language.switch", "(?<![\\w.-])(?i:on|yes|off|no)(?![\\w.-])"),
-      match("support.type.mode", "(?<![\\w.-])(?i:ftfw|alarm|notrack)(?![\\w.-])"),
       match("constant.numeric.address", "(?<![\\w.])(?:\\d+\\.){3}\\d+(?:/\\d+)?(?![\\w.])"),
       match(
         "constant.numeric.address",
