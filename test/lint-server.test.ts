@@ -30,6 +30,7 @@ const text = [
   "",
 ].join("\n");
 
+const program = join(scratch, "conntrackd-lint.mjs");
 let server: ChildProcess;
 let client: MessageConnection;
 let published: ((params: { diagnostics: Diagnostic[]; version?: number }) => void) | undefined;
@@ -42,7 +43,6 @@ function diagnostics(): Promise<Diagnostic[]> {
 }
 
 beforeAll(async () => {
-  const program = join(scratch, "conntrackd-lint.mjs");
   symlinkSync(join(root, "node_modules"), join(scratch, "node_modules"));
   await build({
     ...{ entryPoints: [join(root, "src/cli/conntrackd-lint.ts")], outfile: program, bundle: true },
@@ -215,6 +215,55 @@ describe("a session", { timeout: 30_000 }, () => {
     const ended = new Promise((resolve) => server.once("exit", resolve));
     await client.sendNotification("exit");
     expect(await ended).toBe(0);
+  });
+});
+
+/** What becomes of a server that is sent these bytes and nothing else; its input stays open. */
+async function sent(...parts: readonly string[]) {
+  const other = spawn(process.execPath, [program, "--lsp"], { stdio: "pipe" });
+  let [out, err] = ["", ""];
+  other.stdout.on("data", (data) => void (out += data));
+  other.stderr.on("data", (data) => void (err += data));
+  const ended = new Promise<number | null>((resolve) => other.once("close", resolve));
+  other.stdin.on("error", () => {}); // It may be gone already.
+  for (const part of parts) other.stdin.write(part, "latin1");
+  return { status: await ended, out, err };
+}
+
+const request = (message: object) => {
+  const body = JSON.stringify({ jsonrpc: "2.0", ...message });
+  return `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+};
+const hello = request({ id: 1, method: "initialize", params: { capabilities: {} } });
+const goodbye = request({ id: 2, method: "shutdown" }) + request({ method: "exit" });
+
+describe("bytes that are no messages", { timeout: 30_000 }, () => {
+  it.each([
+    ["a length that is no number", "Content-Length: x\r\n\r\n{}"],
+    ["a negative length", "Content-Length: -5\r\n\r\n{}"],
+    ["another header alone", "Content-Type: text/plain\r\n\r\n{}"],
+    ["an empty header", "\r\n\r\n"],
+    ["a length beyond all measure", "Content-Length: 999999999\r\n\r\n{}"],
+    ["a line that somebody types", "hello\n"],
+    ["a line without an end", "a".repeat(5000)],
+    ["headers without an end", "X-Header: a\r\n".repeat(1000)],
+  ])("end the server with one sentence: %s", async (_name, bytes) => {
+    const { status, out, err } = await sent(bytes);
+    expect(err).toMatch(/^conntrackd-lint: the editor has sent .+\n$/);
+    expect({ status, out }).toEqual({ status: 1, out: "" });
+  });
+  it("end a session that went well before", async () => {
+    const { status, out, err } = await sent(hello, "Content-Length: x\r\n\r\n", hello);
+    expect(status).toBe(1);
+    expect(err.split("\n")).toHaveLength(2);
+    expect(out.split("Content-Length").length).toBeLessThanOrEqual(2);
+  });
+  it("are told from messages that come in pieces, or have a header more; 0 is for who says goodbye", async () => {
+    const typed = "Content-Type: application/vscode-jsonrpc; charset=utf-8\r\n";
+    const pieces = (typed + hello + goodbye).match(/[\s\S]{1,7}/g) ?? [];
+    const { status, out, err } = await sent(...pieces);
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+    expect(out).toContain('"id":1');
   });
 });
 

@@ -28,6 +28,7 @@ import {
   suggestionsAt,
   unitsBefore,
 } from "../config/lint/index.ts";
+import { FrameGuard } from "./lint-frames.ts";
 
 /** From the last key to a look at the file. */
 const pauseMilliseconds = 150;
@@ -45,7 +46,12 @@ interface Looked {
 
 /** @param protocols Content of the protocols database. */
 export function serveEditor(protocols: string | undefined): void {
-  const connection = createConnection(process.stdin, process.stdout);
+  const frames = process.stdin.pipe(new FrameGuard());
+  frames.on("error", ({ message }) => {
+    process.stderr.write(`conntrackd-lint: the editor has sent ${message}\n`);
+    process.exit(1);
+  });
+  const connection = createConnection(frames, process.stdout);
   const documents = new TextDocuments(TextDocument);
   const pauses = new Map<string, ReturnType<typeof setTimeout>>();
   const looked = new Map<string, Looked>();
