@@ -5,6 +5,7 @@ import { capacityRules } from "./rules-capacity.ts";
 import { daemonRules } from "./rules-daemon.ts";
 import { expectationRules } from "./rules-expectations.ts";
 import { filterRules } from "./rules-filter.ts";
+import { filterEntryRules } from "./rules-filter-entries.ts";
 import { linkRules } from "./rules-links.ts";
 import { modeRules } from "./rules-modes.ts";
 import { repetitionRules } from "./rules-repetition.ts";
@@ -18,5 +19,6 @@ export const fileRules: readonly FileRule[] = [
   ...linkRules,
   ...severalLinksRules,
   ...filterRules,
+  ...filterEntryRules,
   ...expectationRules,
 ];
