@@ -21,7 +21,7 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Programs that people run: a launcher each in bin/. */
 const programs = { nfct: "src/cli/nfct.ts" };
-/** A configuration without a mistake, and a part of one where the parser is asked. */
+/** A configuration without a mistake, and one with some, about which the parser is asked. */
 const example = path.join(root, "doc/sync/ftfw/conntrackd.conf");
 const mistaken = path.join(root, "test/fixtures/lint/firewall-a.conf");
 /**
