@@ -113,8 +113,9 @@ export class Conntrackd {
   }
 
   /** Starts the daemon with `-d`, which returns when it is ready. Throws its words when it does not start. */
-  async start(): Promise<void> {
-    const { status, stdout, stderr } = await this.command("-d");
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const argv = [this.binary, "-C", this.configPath, "-d"];
+    const { status, stdout, stderr } = await this.namespace.run(argv, { env });
     if (status !== 0) {
       throw new Error(`${this.namespace.label}: conntrackd -d: ${stderr}${stdout}${this.log()}`);
     }

@@ -32,6 +32,12 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
       "flows go straight into the kernel, and leave it, whatever it had before",
     ],
     [
+      "`DisableExternalCache`, labels that the kernel has no room for (ENOSPC)",
+      "mixed",
+      "netns/refusals",
+      "an update of labels that the kernel has no room for replaces the flow",
+    ],
+    [
       "`RefreshTime`, `CacheTimeout`",
       "mixed",
       "netns/modes",
@@ -40,12 +46,12 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ["`StartupResync`", "mixed", "netns/modes", "StartupResync on"],
     [
       "`PurgeTimeout` in every mode",
-      "ours",
+      "beside",
       "netns/requests",
       "PurgeTimeout: -t flushes when it is over",
     ],
     ["`CommitTimeout`", "ours", "netns/requests", "sets the timeout of committed flows"],
-    ["`PollSecs`", "ours", "netns/modes", "reads the table from time to time"],
+    ["`PollSecs`", "mixed", "netns/modes", "reads the table from time to time"],
   ],
   "Dedicated links": [
     [
@@ -69,7 +75,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       "the cable pulled under 20,000 new flows a second",
-      "ours",
+      "mixed",
       "netns/link-failover",
       "no flow is missing on the peer, nobody restarts",
     ],
@@ -143,10 +149,34 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
     ],
     ["system log and scheduler", "beside", "netns/life-cycle", "gets the reference's messages"],
     [
-      "ten clients, one silent, one that leaves",
+      "ten clients at a million flows, one silent, one that leaves; memory stays bounded",
       "ours",
       "netns/clients",
       "all are served, events too, and memory stays bounded",
+    ],
+    [
+      "ten client programs at once, one that never reads, one that ends in the middle",
+      "mixed",
+      "netns/clients",
+      "one of them never reads, one ends in the middle, the others are served",
+    ],
+    [
+      "the clock on the wall is set, hours forwards and back",
+      "mixed",
+      "netns/clock",
+      "both go on telling, ages and timeouts stay true, a purge is not early",
+    ],
+    [
+      "a daemon starts again, hours earlier by the clock",
+      "mixed",
+      "netns/clock",
+      "hours earlier, it starts again",
+    ],
+    [
+      "the clock is set while ALARM repeats and forgets flows",
+      "ours",
+      "netns/clock",
+      "back: it repeats its flows, forgets those that nobody repeats, and purges",
     ],
   ],
   "High availability": [
@@ -168,7 +198,7 @@ const groups: Readonly<Record<string, readonly Row[]>> = {
       "netns/cluster-life",
       "one takes over the other's, and gives it back",
     ],
-    ["both daemons restart", "ours", "netns/cluster-life", "each reads its kernel's table"],
+    ["both daemons restart", "mixed", "netns/cluster-life", "each reads its kernel's table"],
   ],
 };
 
