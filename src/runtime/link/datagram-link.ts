@@ -44,7 +44,7 @@ const SLOT_BYTES = DATAGRAM_MAX_BYTES + 4;
 /** The link is a cable: what it carries does not pass a router. */
 const HOPS = 1;
 /** A node with many small datagrams to send wakes nobody for each; what comes in one burst has come by then. */
-const GATHER_MICROSECONDS = 1000;
+const GATHER_MICROSECONDS = 1500;
 
 interface Sockets {
   readonly receiveFd: number;
