@@ -1,5 +1,6 @@
-// A send that takes its time, on a thread of libuv's pool: the kernel works through a batch of
-// netlink requests before `send` returns, and the caller prepares the next batch meanwhile.
+// System calls of netlink that take their time, on other threads. The kernel works through a batch of requests
+// before `send` returns, and the caller prepares the next one meanwhile; it writes the next part of a dump while
+// the last one is received, and the caller reads that meanwhile.
 
 #include "native.h"
 
@@ -7,6 +8,8 @@
 #include <unistd.h>
 
 #include <mutex>
+#include <system_error>
+#include <thread>
 
 using namespace flowkeeper;
 
@@ -59,9 +62,85 @@ Napi::Value SendInBackground(const Info& info) {
   return Answer(info, 0);
 }
 
+/// A batch that is received while the caller does something else. Holds the memory and a descriptor of its own.
+class ReceiveAhead : public Napi::ObjectWrap<ReceiveAhead> {
+ public:
+  explicit ReceiveAhead(const Info& info) : Napi::ObjectWrap<ReceiveAhead>(info) {
+    int fd;
+    ReadArgument(info, 0, &fd);
+    ReadArgument(info, 1, &arena_);
+    ReadArgument(info, 2, &slot_bytes_);
+    ReadArgument(info, 3, &slots_);
+    ReadArgument(info, 4, &lengths_);
+    ReadArgument(info, 5, &addresses_);
+    ReadArgument(info, 6, &stride_);
+    for (const size_t i : {1, 4, 5}) held_[i] = Napi::Persistent(info[i].As<Napi::Object>());
+    fd_ = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  }
+
+  ~ReceiveAhead() { Release(); }
+
+  Napi::Value Start(const Info& info) {
+    if (thread_.joinable()) return Answer(info, Fail(EBUSY));
+    try {
+      thread_ = std::thread([this] { Receive(); });
+      started_ = true;
+    } catch (const std::system_error&) {
+      // No thread to be had: `finish` receives.
+    }
+    return Answer(info, 0);
+  }
+
+  Napi::Value Finish(const Info& info) {
+    if (thread_.joinable()) thread_.join();
+    if (!started_) Receive();
+    started_ = false;
+    return Napi::Number::New(info.Env(), static_cast<double>(result_));
+  }
+
+  Napi::Value Close(const Info& info) {
+    Release();
+    return Answer(info, 0);
+  }
+
+ private:
+  void Receive() {
+    const ssize_t count =
+        ReceiveBatchFrom(fd_, arena_, slot_bytes_, slots_, lengths_, addresses_, stride_);
+    result_ = count < 0 ? -errno : count;
+  }
+
+  void Release() {
+    if (thread_.joinable()) thread_.join();
+    started_ = false;
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+
+  Napi::ObjectReference held_[6];
+  int fd_ = -1;
+  Bytes arena_;
+  int64_t slot_bytes_ = 0;
+  int64_t slots_ = 0;
+  Words lengths_;
+  Bytes addresses_;
+  int64_t stride_ = 0;
+  std::thread thread_;
+  /// The thread has received, or will have when it ends.
+  bool started_ = false;
+  ssize_t result_ = 0;
+};
+
 }  // namespace
 
 void flowkeeper::ExportBackground(Napi::Object exports) {
+  const Napi::Env env = exports.Env();
   const char* const name = "sendInBackground";
-  exports.Set(name, Napi::Function::New(exports.Env(), SendInBackground, name));
+  exports.Set(name, Napi::Function::New(env, SendInBackground, name));
+  using Ahead = ReceiveAhead;
+  exports.Set("ReceiveAhead",
+              Ahead::DefineClass(env, "ReceiveAhead",
+                                 {Ahead::InstanceMethod<&Ahead::Start>("start"),
+                                  Ahead::InstanceMethod<&Ahead::Finish>("finish"),
+                                  Ahead::InstanceMethod<&Ahead::Close>("close")}));
 }

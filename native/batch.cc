@@ -61,12 +61,6 @@ ssize_t ReceiveBatch(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Wor
   return ReceiveInto(fd, arena, slot_bytes, slots, lengths, {}, 0);
 }
 
-ssize_t ReceiveBatchFrom(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Words lengths,
-                         Bytes addresses, int64_t stride) {
-  if (!HoldsPieces(addresses.size, stride, slots)) return Fail(EINVAL);
-  return ReceiveInto(fd, arena, slot_bytes, slots, lengths, addresses, stride);
-}
-
 /// Sends until all are gone or the kernel takes no more; an error counts when nothing was sent.
 /// Message i goes to the address at i * stride: with a stride of 0, all go to the same one.
 ssize_t SendAll(int fd, Bytes arena, Words offsets, Words lengths, Bytes address, size_t stride) {
@@ -107,6 +101,12 @@ ssize_t SendBatchTo(int fd, Bytes arena, Words offsets, Words lengths, Bytes add
 }
 
 }  // namespace
+
+ssize_t flowkeeper::ReceiveBatchFrom(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Words lengths,
+                                     Bytes addresses, int64_t stride) {
+  if (!HoldsPieces(addresses.size, stride, slots)) return Fail(EINVAL);
+  return ReceiveInto(fd, arena, slot_bytes, slots, lengths, addresses, stride);
+}
 
 void flowkeeper::ExportBatch(Napi::Object exports) {
   Export<ReceiveBatch>(exports, "receiveBatch");

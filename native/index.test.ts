@@ -30,6 +30,8 @@ afterEach(() => {
   for (const fd of opened.splice(0)) native.close(fd);
 });
 
+const EBUSY = 16;
+
 function open(domain: number, type: number, protocol = 0): number {
   const fd = native.socket(domain, type, protocol);
   expect(fd).toBeGreaterThanOrEqual(0);
@@ -370,6 +372,47 @@ describe("a netlink socket", () => {
     expect(native.sendInBackground(unconnected, bytes(1), 2, never)).toBe(-c.EINVAL);
     expect(() => native.sendInBackground(unconnected, bytes(1), 1, 5 as never)).toThrow(TypeError);
     await turn();
+  });
+
+  it("receives ahead while the caller does something else", () => {
+    const { fd: receiver, address } = bound();
+    const sender = open(c.AF_INET, c.SOCK_DGRAM);
+    const arena = new Uint8Array(8);
+    const lengths = new Int32Array(2);
+    const ahead = new native.ReceiveAhead(receiver, arena, 4, 2, lengths, new Uint8Array(32), 16);
+    native.sendTo(sender, bytes(1, 2, 3), address);
+    expect(ahead.start()).toBe(0);
+    expect(ahead.start()).toBe(-EBUSY);
+    expect(ahead.finish()).toBe(1);
+    expect([...arena.subarray(0, 3)]).toEqual([1, 2, 3]);
+    expect(lengths[0]).toBe(3);
+    native.close(receiver);
+    native.sendTo(sender, bytes(4), address);
+    expect(ahead.finish()).toBe(1); // Through the descriptor of its own, without `start`.
+    expect(ahead.finish()).toBe(-c.EAGAIN);
+    expect(ahead.start()).toBe(0);
+    expect(ahead.close()).toBe(0);
+    expect(ahead.finish()).toBe(-c.EBADF);
+  });
+
+  it("receives ahead into what it was given, and nowhere else", () => {
+    const { fd: receiver } = bound();
+    const refused = (slotBytes: number, slots: number, stride: number) =>
+      new native.ReceiveAhead(
+        receiver,
+        new Uint8Array(8),
+        slotBytes,
+        slots,
+        new Int32Array(2),
+        new Uint8Array(8),
+        stride,
+      ).finish();
+    expect(refused(4, 3, 1)).toBe(-c.EINVAL);
+    expect(refused(4, 2, 5)).toBe(-c.EINVAL);
+    expect(refused(-1, 2, 4)).toBe(-c.EINVAL);
+    expect(
+      () => new native.ReceiveAhead(0, 5 as never, 1, 1, new Int32Array(1), bytes(), 1),
+    ).toThrow(TypeError);
   });
 
   /** Two sockets in one user group: what one multicasts floods the other, without touching the system. */

@@ -29,6 +29,15 @@ export interface Poll {
   close(): number;
 }
 
+/** Receives a batch on another thread, as `receiveBatchFrom` does it, into memory that nobody else uses meanwhile. */
+export interface ReceiveAhead {
+  start(): number;
+  /** Waits until it has come: what `receiveBatchFrom` answers. Without `start`, receives now. */
+  finish(): number;
+  /** Waits for what was started. The object is of no use any more. */
+  close(): number;
+}
+
 interface Native {
   socket(domain: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array): number;
@@ -83,6 +92,15 @@ interface Native {
     length: number,
     callback: (result: number) => void,
   ): number;
+  readonly ReceiveAhead: new (
+    fd: number,
+    arena: Uint8Array,
+    slotBytes: number,
+    slots: number,
+    lengths: Int32Array,
+    addresses: Uint8Array,
+    addressStride: number,
+  ) => ReceiveAhead;
   receive(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   readonly Poll: new (fd: number, callback: PollCallback) => Poll;
@@ -151,6 +169,8 @@ export const sendTo = native.sendTo;
  * untouched until then; the descriptor may be closed.
  */
 export const sendInBackground = native.sendInBackground;
+/** The descriptor may be closed as soon as this has been made. */
+export const ReceiveAhead = native.ReceiveAhead;
 /** Receives at most `length` bytes to `offset`; 0 is the end of a stream. */
 export const receive = native.receive;
 /** Reads what is not a socket: a timer gives 8 bytes, the number of times it expired. */

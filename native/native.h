@@ -76,6 +76,10 @@ void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New(exports.Env(), call, name));
 }
 
+/// As `recvmmsg`; the senders' addresses lie `stride` bytes apart. -1 with errno.
+ssize_t ReceiveBatchFrom(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Words lengths,
+                         Bytes addresses, int64_t stride);
+
 void ExportSocket(Napi::Object exports);
 void ExportBatch(Napi::Object exports);
 void ExportBackground(Napi::Object exports);

@@ -19,6 +19,7 @@ import {
   readI32,
 } from "../netlink/message.ts";
 import {
+  DumpReader,
   EAGAIN,
   ENOBUFS,
   growReceiveBuffer,
@@ -179,23 +180,24 @@ export type TableRequest = typeof IPCTNL_MSG_CT_GET | typeof IPCTNL_MSG_EXP_GET;
 /** The whole table, as fast as somebody takes it and no faster. */
 export class TableReader {
   readonly #fd: number;
-  readonly #reader: MessageReader;
+  readonly #reader: DumpReader;
 
   /** @throws SystemError */
   constructor(request?: TableRequest) {
     this.#fd = openDump(request);
-    this.#reader = new MessageReader(this.#fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
+    this.#reader = new DumpReader(this.#fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
   }
 
   /**
    * The next entries: undefined while there are more, then 0 or the errno that broke the table off.
-   * The kernel produces the next part of a dump while the last one is read: this never waits.
+   * The kernel produces the next part of a dump while the last one is received: this never waits for long.
    */
   read(onEntry: DumpHandler["onEntry"]): number | undefined {
     return readDump(this.#reader, onEntry);
   }
 
   close(): void {
+    this.#reader.close();
     native.close(this.#fd);
   }
 }
@@ -238,7 +240,10 @@ function openDump(request: TableRequest = IPCTNL_MSG_CT_GET): number {
 }
 
 /** One batch of a dump: undefined while it goes on, then 0 or the errno that broke it off. */
-function readDump(reader: MessageReader, onEntry: DumpHandler["onEntry"]): number | undefined {
+function readDump(
+  reader: Pick<MessageReader, "read">,
+  onEntry: DumpHandler["onEntry"],
+): number | undefined {
   let ended: number | undefined;
   const count = reader.read((bytes, at, end, type) => {
     if (type === NLMSG_DONE || type === NLMSG_ERROR) {

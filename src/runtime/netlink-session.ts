@@ -16,6 +16,7 @@ import {
   readU16,
 } from "../netlink/message.ts";
 import {
+  DumpReader,
   EAGAIN,
   ENOBUFS,
   growReceiveBuffer,
@@ -40,7 +41,7 @@ const EPROTO = 71;
 export class NetlinkSession {
   readonly #socket: NetlinkSocket;
   #replies: MessageReader | undefined;
-  #dumps: MessageReader | undefined;
+  #dumps: DumpReader | undefined;
   /** Gets what answers the requests of a batch, beside errors. */
   onMessage: MessageVisitor | undefined;
 
@@ -73,7 +74,8 @@ export class NetlinkSession {
   /** Ask for a dump that is read in pieces of `slots` datagrams. 0, or the positive errno. */
   beginDump(w: MessageWriter, slots = DUMP_SLOTS): number {
     if (this.#dumps?.slots !== slots) {
-      this.#dumps = new MessageReader(this.#socket.fd, DUMP_SLOT_BYTES, slots);
+      this.#dumps?.close();
+      this.#dumps = new DumpReader(this.#socket.fd, DUMP_SLOT_BYTES, slots);
     }
     const sent = native.send(this.#socket.fd, w.bytes, 0, w.length);
     return sent < 0 ? -sent : 0;
@@ -93,7 +95,10 @@ export class NetlinkSession {
       }
     };
     const count = this.#dumps?.read(take) ?? 0;
-    if (ended >= 0) return ended;
+    if (ended >= 0) {
+      this.#dumps?.settle();
+      return ended;
+    }
     if (count === 0 || count === EAGAIN) return EPROTO;
     return count < 0 ? -count : undefined;
   }
@@ -124,6 +129,7 @@ export class NetlinkSession {
   }
 
   close(): void {
+    this.#dumps?.close();
     native.close(this.#socket.fd);
   }
 

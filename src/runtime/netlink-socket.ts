@@ -73,47 +73,110 @@ export function receiveBufferSize(fd: number): number {
 /** One message: it starts at `at` and ends before `end`; its type is at `at + 4`. */
 export type MessageVisitor = (bytes: Uint8Array, at: number, end: number, type: number) => void;
 
+/** Memory for a batch of datagrams. */
+class Slots {
+  readonly bytes: number;
+  readonly count: number;
+  readonly arena: Uint8Array;
+  readonly lengths: Int32Array;
+  readonly senders: Uint8Array;
+
+  constructor(bytes: number, count: number) {
+    this.bytes = bytes;
+    this.count = count;
+    this.arena = new Uint8Array(bytes * count);
+    this.lengths = new Int32Array(count);
+    this.senders = new Uint8Array(count * ADDRESS_BYTES);
+  }
+
+  /** Visit the messages of the first `count` datagrams that the kernel has sent. */
+  visit(count: number, visit: MessageVisitor): void {
+    for (let i = 0; i < count; i++) {
+      if (readI32(this.senders, i * ADDRESS_BYTES + 4) !== 0) continue;
+      const start = i * this.bytes;
+      const length = this.lengths[i]!;
+      // A datagram that was cut cannot be told apart from a whole one by its messages: skip it.
+      if (length <= this.bytes) visitMessages(this.arena, start, start + length, visit);
+    }
+  }
+}
+
 /** Reads datagrams in batches into memory of its own, and takes them apart. */
 export class MessageReader {
   readonly #fd: number;
-  readonly #slotBytes: number;
-  readonly #slots: number;
-  readonly #arena: Uint8Array;
-  readonly #lengths: Int32Array;
-  readonly #senders: Uint8Array;
+  readonly #slots: Slots;
 
   constructor(fd: number, slotBytes: number, slots: number) {
     this.#fd = fd;
-    this.#slotBytes = slotBytes;
-    this.#slots = slots;
-    this.#arena = new Uint8Array(slotBytes * slots);
-    this.#lengths = new Int32Array(slots);
-    this.#senders = new Uint8Array(slots * ADDRESS_BYTES);
+    this.#slots = new Slots(slotBytes, slots);
   }
 
   get slots(): number {
-    return this.#slots;
+    return this.#slots.count;
   }
 
   /** Read one batch and visit its messages. Datagrams read, or a negative errno. */
   read(visit: MessageVisitor): number {
+    const { arena, bytes, count: slots, lengths, senders } = this.#slots;
     const count = native.receiveBatchFrom(
       this.#fd,
-      this.#arena,
-      this.#slotBytes,
-      this.#slots,
-      this.#lengths,
-      this.#senders,
+      arena,
+      bytes,
+      slots,
+      lengths,
+      senders,
       ADDRESS_BYTES,
     );
-    for (let i = 0; i < count; i++) {
-      if (readI32(this.#senders, i * ADDRESS_BYTES + 4) !== 0) continue;
-      const start = i * this.#slotBytes;
-      const length = this.#lengths[i]!;
-      // A datagram that was cut cannot be told apart from a whole one by its messages: skip it.
-      if (length <= this.#slotBytes) visitMessages(this.#arena, start, start + length, visit);
-    }
+    this.#slots.visit(count, visit);
     return count;
+  }
+}
+
+/**
+ * As `MessageReader`, for dumps: the kernel writes the next part while this one is visited. Nothing else may be asked
+ * through the socket before the dump has ended and `settle` was called.
+ */
+export class DumpReader {
+  readonly slots: number;
+  #next: { readonly slots: Slots; readonly ahead: native.ReceiveAhead };
+  #other: { readonly slots: Slots; readonly ahead: native.ReceiveAhead };
+  #isStarted = false;
+
+  constructor(fd: number, slotBytes: number, slots: number) {
+    const part = () => {
+      const memory = new Slots(slotBytes, slots);
+      const { arena, lengths, senders } = memory;
+      const { ReceiveAhead } = native;
+      const ahead = new ReceiveAhead(fd, arena, slotBytes, slots, lengths, senders, ADDRESS_BYTES);
+      return { slots: memory, ahead };
+    };
+    this.slots = slots;
+    this.#next = part();
+    this.#other = part();
+  }
+
+  /** As `MessageReader.read`. */
+  read(visit: MessageVisitor): number {
+    const part = this.#next;
+    const count = part.ahead.finish();
+    // A short dump is over by now, and worth no thread.
+    this.#isStarted = count === this.slots;
+    if (this.#isStarted) this.#other.ahead.start();
+    this.#next = this.#other;
+    this.#other = part;
+    part.slots.visit(count, visit);
+    return count;
+  }
+
+  /** The dump has ended: what is still being received is nothing. */
+  settle(): void {
+    if (this.#isStarted) this.#next.ahead.finish();
+    this.#isStarted = false;
+  }
+
+  close(): void {
+    this.#next.ahead.close();
+    this.#other.ahead.close();
   }
 }
 
