@@ -80,6 +80,7 @@ function sizesFor(flows: number): Sizes {
     flows,
     many: flows * 2.5,
     events: Math.max(20_000, flows / 4),
+    commandLine: flows / 2,
     burst: flows / 2,
     connections: Math.max(5000, flows / 20),
     largest: flows * 10,

@@ -22,7 +22,7 @@ const MICROSECONDS = 1e6;
 
 export const commandLineWorks: readonly Work[] = [{ name: "command-line", run: commandLine }];
 
-async function commandLine(kind: DaemonKind, { flows }: Sizes): Promise<Readings> {
+async function commandLine(kind: DaemonKind, { commandLine: flows }: Sizes): Promise<Readings> {
   using lab = Lab.create();
   const box = await lab.namespace("box");
   const file = join(lab.dir, "flows");

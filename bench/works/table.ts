@@ -11,6 +11,7 @@ export const tableWorks: readonly Work[] = [
   { name: "commit-many", run: (kind, sizes) => commitMany(kind, sizes, "commit-many") },
   {
     name: "commit-many-roomy",
+    rounds: 3,
     buckets: MANY_BUCKETS,
     run: (kind, sizes) => commitMany(kind, sizes, "commit-many-roomy"),
   },

@@ -13,6 +13,8 @@ export interface Sizes {
   readonly many: number;
   /** Events measured at the paced rate. */
   readonly events: number;
+  /** Entries of the table for the works of the command line. */
+  readonly commandLine: number;
   /** Flows of the burst. */
   readonly burst: number;
   /** TCP connections. */
