@@ -52,7 +52,9 @@ interface Trip {
   readonly starts: Int32Array;
 }
 
-/** Two trips: one travels while the other is made ready. */
+/** One is at work in the kernel, the next waits at its door, a third is made ready. */
+const TRIPS = 3;
+
 class Deletions {
   count = 0;
   /** The first errno that ends the command. */
@@ -60,8 +62,10 @@ class Deletions {
   readonly #printer: FlowPrinter;
   readonly #out = new LineWriter(PIECE_BYTES * 2);
   #filling: Trip;
-  #resting: Trip;
-  #travelling: Promise<void> = Promise.resolve();
+  /** Trips that are neither made ready nor on their way. */
+  readonly #resting: Trip[] = [];
+  /** The end of each trip that is on its way. */
+  readonly #travelling: Promise<void>[] = [];
 
   /** A dump goes on meanwhile: deletions take another socket. */
   constructor(command: Command, { changes }: Context) {
@@ -72,7 +76,7 @@ class Deletions {
       starts: new Int32Array(CAPACITY + 1),
     });
     this.#filling = trip();
-    this.#resting = trip();
+    for (let i = 1; i < TRIPS; i++) this.#resting.push(trip());
     this.#printer = new FlowPrinter(command, undefined, () => this.#filling.lines);
   }
 
@@ -88,24 +92,25 @@ class Deletions {
     encodeDelete(batch.writer, flow, batch.next());
   }
 
-  /** Resolves when they are on their way, and those before them are through. */
+  /** Resolves when they are on their way. */
   async depart(): Promise<void> {
-    await this.#travelling;
+    while (this.#resting.length === 0) await this.#travelling.shift();
     const trip = this.#filling;
-    this.#filling = this.#resting;
-    this.#resting = trip;
+    this.#filling = this.#resting.pop()!;
     trip.starts[trip.batch.count] = trip.lines.length;
-    this.#travelling = new Promise((resolve) => {
+    const arrival = new Promise<void>((resolve) => {
       trip.batch.dispatch((count) => {
         this.#arrived(trip, count);
+        this.#resting.push(trip);
         resolve();
       });
     });
+    this.#travelling.push(arrival);
   }
 
   async finish(): Promise<void> {
     if (this.waiting > 0) await this.depart();
-    await this.#travelling;
+    await Promise.all(this.#travelling);
     this.#write();
   }
 
