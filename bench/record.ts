@@ -25,6 +25,8 @@ allocation hardly do.
 - The kernel keeps its entries in lists, and walks along one for each entry that it creates: a commit of many is measured with
   four entries to a list and with one.
 - Memory with an empty table is the proportional set size, in millions of bytes.
+
+What helped and what did not is in [lessons.md](lessons.md).
 `;
 
 export function record(results: Results, facts: readonly string[]): void {

@@ -102,15 +102,16 @@ describeOnKernel("conntrack", [], () => {
   });
 
   it("deletes and updates many with few system calls, and counts each", async () => {
-    const text = Array.from({ length: MANY }, (_, i) => entry(i)).join("");
-    await load(text);
-    expect(await count()).toBe(MANY);
+    // Enough for every batch to travel more than once.
+    const many = 6 * MANY;
+    await load(Array.from({ length: many }, (_, i) => entry(i)).join(""));
+    expect(await count()).toBe(many);
     const updated = await run(OURS, "-U -s 10.0.0.0/16 -m 7");
-    expect(updated.stderr).toContain(`: ${MANY} flow entries have been updated.`);
-    expect(updated.stdout.match(/mark=7 /g)).toHaveLength(MANY);
+    expect(updated.stderr).toContain(`: ${many} flow entries have been updated.`);
+    expect(updated.stdout.match(/mark=7 /g)).toHaveLength(many);
     const deleted = await run(OURS, "-D -m 7");
-    expect(deleted.stderr).toContain(`: ${MANY} flow entries have been deleted.`);
-    expect(deleted.stdout.split("\n")).toHaveLength(MANY + 1);
+    expect(deleted.stderr).toContain(`: ${many} flow entries have been deleted.`);
+    expect(deleted.stdout.split("\n")).toHaveLength(many + 1);
     expect(await count()).toBe(0);
   });
 
