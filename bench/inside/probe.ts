@@ -16,8 +16,8 @@ export interface ProbeReport {
   readonly longestMs: number;
 }
 
-/** `-s rsqueue`: a few lines, whatever the size of the table. */
-const REQUEST = Buffer.from([32, 0, 0, 0]);
+/** `-s runtime`: a few lines, whatever the size of the table and of the queues. */
+const REQUEST = Buffer.from([30, 0, 0, 0]);
 const PAUSE_MS = 1;
 /** So many answers are the warm-up of this process. */
 const WARM_UP = 200;

@@ -194,12 +194,12 @@ export function resendQueueReport({ engine }: Reported): (out: LineWriter) => bo
   const { protocol } = engine;
   if (protocol.unacknowledged === undefined) return () => false;
   // A snapshot: the queue changes under a client that reads slowly.
-  const list = [...protocol.resendList()];
+  const list = protocol.resendList();
   let next = 0;
   return (out) => {
     if (next === 0) out.text(resendQueueHead(list.length));
     for (const end = Math.min(list.length, next + PIECE_LINES); next < end; next++) {
-      const { control, sequence: seq, flags } = list[next]!;
+      const { control, sequence: seq, flags } = list.at(next);
       out.text(
         resendQueueLine(control ? { kind: "control", seq, flags } : { kind: "object", seq }),
       );

@@ -7,7 +7,13 @@
 import { NULL_REF } from "../cache/arena.ts";
 import { type Followed, QueueId, type RecordQueue } from "../cache/queue.ts";
 import { TimingWheel } from "../cache/timing-wheel.ts";
-import { IDLE_MS, type Protocol, type ProtocolEvents, Verdict } from "./protocol.ts";
+import {
+  IDLE_MS,
+  type Protocol,
+  type ProtocolEvents,
+  UnacknowledgedList,
+  Verdict,
+} from "./protocol.ts";
 import type { Transmitter } from "./transmitter.ts";
 
 export interface AlarmOptions {
@@ -112,8 +118,8 @@ export class Alarm implements Protocol {
     return flags === 0 ? Verdict.data : Verdict.control;
   }
 
-  resendList(): Iterable<never> {
-    return [];
+  resendList(): UnacknowledgedList {
+    return new UnacknowledgedList(0);
   }
 
   surviveClear(empty: () => void): void {

@@ -15,7 +15,7 @@ import {
   type Protocol,
   type ProtocolCounters,
   type ProtocolEvents,
-  type UnacknowledgedMessage,
+  UnacknowledgedList,
   Verdict,
 } from "./protocol.ts";
 import type { Transmitter } from "./transmitter.ts";
@@ -152,13 +152,16 @@ export class Ftfw implements Protocol {
     return this.#afterGap(type, flags, sequence, from, to);
   }
 
-  *resendList(): Generator<UnacknowledgedMessage> {
+  resendList(): UnacknowledgedList {
     const transmitter = this.#transmitter;
-    for (let ref = this.#resendQueue.head; ref !== NULL_REF; ref = this.#resendQueue.next(ref)) {
-      const control = transmitter.isControl(ref);
-      const flags = control ? transmitter.controlFlags(ref) : 0;
-      yield { control, sequence: transmitter.sequenceOf(ref) >>> 0, flags };
+    const queue = this.#resendQueue;
+    const list = new UnacknowledgedList(queue.length);
+    let i = 0;
+    for (let ref = queue.head; ref !== NULL_REF; ref = queue.next(ref)) {
+      const flags = transmitter.isControl(ref) ? transmitter.controlFlags(ref) : undefined;
+      list.set(i++, transmitter.sequenceOf(ref), flags);
     }
+    return list;
   }
 
   surviveClear(empty: () => void): void {

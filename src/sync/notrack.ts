@@ -13,7 +13,7 @@ import {
   type Protocol,
   type ProtocolCounters,
   type ProtocolEvents,
-  type UnacknowledgedMessage,
+  UnacknowledgedList,
   Verdict,
 } from "./protocol.ts";
 import type { Transmitter } from "./transmitter.ts";
@@ -91,8 +91,8 @@ export class Notrack implements Protocol {
     return verdict;
   }
 
-  resendList(): Iterable<UnacknowledgedMessage> {
-    return [];
+  resendList(): UnacknowledgedList {
+    return new UnacknowledgedList(0);
   }
 
   surviveClear(empty: () => void): void {

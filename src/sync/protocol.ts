@@ -30,6 +30,37 @@ export interface UnacknowledgedMessage {
   readonly flags: number;
 }
 
+const NO_FLAGS = -1;
+
+/** What was not acknowledged at one time, two words a message: there may be millions. */
+export class UnacknowledgedList implements Iterable<UnacknowledgedMessage> {
+  readonly length: number;
+  readonly #words: Int32Array;
+
+  constructor(length: number) {
+    this.length = length;
+    this.#words = new Int32Array(2 * length);
+  }
+
+  /** `flags`: those of a control message; undefined: it is data. */
+  set(i: number, sequence: number, flags: number | undefined): void {
+    this.#words[2 * i] = sequence;
+    this.#words[2 * i + 1] = flags ?? NO_FLAGS;
+  }
+
+  at(i: number): UnacknowledgedMessage {
+    const sequence = this.#words[2 * i]! >>> 0;
+    const flags = this.#words[2 * i + 1]!;
+    return flags === NO_FLAGS
+      ? { control: false, sequence, flags: 0 }
+      : { control: true, sequence, flags };
+  }
+
+  *[Symbol.iterator](): Generator<UnacknowledgedMessage> {
+    for (let i = 0; i < this.length; i++) yield this.at(i);
+  }
+}
+
 /** What every protocol calls back. */
 export interface ProtocolEvents {
   /** The peer lost everything and asks for it. */
@@ -77,5 +108,5 @@ export interface Protocol {
    */
   surviveClear(empty: () => void): void;
   /** What is not acknowledged, oldest first, as `-s rsqueue` lists it. */
-  resendList(): Iterable<UnacknowledgedMessage>;
+  resendList(): UnacknowledgedList;
 }
