@@ -35,6 +35,22 @@ function bound(type) {
   return { fd, address };
 }
 
+/** One that is awaited, one that is closed while it may be on its way, and one that nobody closes. */
+function receiveAhead(fd, sender, arena, address) {
+  const made = () => {
+    const slots = [arena.subarray(0, 20), 10, 2, new Int32Array(2), new Uint8Array(32), 16];
+    return new native.ReceiveAhead(fd, ...slots);
+  };
+  const [awaited, closed, forgotten] = [made(), made(), made()];
+  native.sendTo(sender, arena.subarray(0, 10), address);
+  awaited.start();
+  awaited.finish();
+  awaited.close();
+  closed.start();
+  closed.close();
+  forgotten.start();
+}
+
 /** Arenas end where the last byte goes, so that one byte more is one too many. */
 function datagrams() {
   const { fd, address } = bound(datagram);
@@ -54,6 +70,7 @@ function datagrams() {
   native.send(sender, arena, 2990, 10);
   native.receive(fd, arena, 2990, 10);
   native.sendTo(sender, arena, address);
+  receiveAhead(fd, sender, arena, address);
   native.attachFilter(fd, bytes(6, 0, 0, 0, 0, 0, 0, 0));
   native.attachFilter(fd, new Uint8Array(0));
   native.close(fd);
@@ -150,6 +167,7 @@ async function background() {
   native.connect(fd, address);
   native.sendInBackground(fd, new Uint8Array(1000), 1000, () => {});
   await new Promise((resolve) => native.sendInBackground(fd, new Uint8Array(10), 10, resolve));
+  native.hasRoom(fd);
   native.close(fd);
   await turn();
 }
