@@ -92,15 +92,7 @@ interface Native {
     length: number,
     callback: (result: number) => void,
   ): number;
-  readonly ReceiveAhead: new (
-    fd: number,
-    arena: Uint8Array,
-    slotBytes: number,
-    slots: number,
-    lengths: Int32Array,
-    addresses: Uint8Array,
-    addressStride: number,
-  ) => ReceiveAhead;
+  readonly ReceiveAhead: new (...batch: Parameters<Native["receiveBatchFrom"]>) => ReceiveAhead;
   receive(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   readonly Poll: new (fd: number, callback: PollCallback) => Poll;

@@ -21,8 +21,6 @@ import { CommitTally, timeoutLeft } from "./commit-tally.ts";
 export const COMMIT_STEP_ENTRIES = 256;
 /** Requests of a batch; a step may see some entries more. */
 const TRIP_REQUESTS = 2 * COMMIT_STEP_ENTRIES;
-/** The kernel works through one batch and finds the next at its door while a third is filled. */
-const TRIPS = 3;
 /** Entries that exist are replaced by this many at a time. */
 const REPLACE_ENTRIES = BATCH_REQUESTS / 2;
 
@@ -49,9 +47,10 @@ export class Commit {
   readonly #flow = new FlowRegister();
   /** Deletes what exists and creates it again. */
   readonly #replacing: RequestBatch;
+  /** Two batches: the kernel works through one while the other is filled. */
   #filling: Trip;
-  /** Trips that are neither filled nor on their way. */
-  readonly #resting: Trip[] = [];
+  #resting: Trip;
+  #isTravelling = false;
   #bucket = -1;
   #relatedPass = false;
   #relatedSeen = false;
@@ -77,7 +76,7 @@ export class Commit {
       offsets: new Int32Array(TRIP_REQUESTS),
     });
     this.#filling = trip();
-    for (let i = 1; i < TRIPS; i++) this.#resting.push(trip());
+    this.#resting = trip();
     this.#replacing = new RequestBatch(kernel, "commit", BATCH_REQUESTS, numbers);
   }
 
@@ -104,18 +103,15 @@ export class Commit {
     if (this.#bucket >= 0 && this.#filling.batch.count < COMMIT_STEP_ENTRIES) {
       this.#bucket = this.#cache.scan(this.#bucket, COMMIT_STEP_ENTRIES, this.#visit);
     }
-    if (this.#filling.batch.count > 0) {
-      if (!this.#depart()) return false;
-    } else if (this.#bucket < 0) {
-      if (this.#resting.length < TRIPS - 1) return false;
-      this.#endPass();
-    }
+    if (this.#isTravelling) return false;
+    if (this.#filling.batch.count > 0) this.#depart();
+    else if (this.#bucket < 0) this.#endPass();
     return this.#isRunning;
   }
 
   readonly #visit = (ref: number): void => {
     const { batch, offsets } = this.#filling;
-    // More than a step ought to see: no waiting for another batch.
+    // More than a step ought to see: no waiting for the other batch.
     if (batch.isFull) this.#arrived(this.#filling, batch.send());
     const flow = this.#flow;
     this.#cache.load(ref, flow);
@@ -128,20 +124,18 @@ export class Commit {
     this.#requests.create(batch.writer, flow, this.#timeoutOf(ref, flow), sequence);
   };
 
-  /** False: every other trip is on its way. */
-  #depart(): boolean {
-    const next = this.#resting.pop();
-    if (next === undefined) return false;
+  #depart(): void {
     const trip = this.#filling;
-    this.#filling = next;
+    this.#filling = this.#resting;
+    this.#resting = trip;
+    this.#isTravelling = true;
     trip.batch.dispatch((count) => {
+      this.#isTravelling = false;
       this.#arrived(trip, count);
-      this.#resting.push(trip);
       // At once, so that the kernel does not wait while this thread does something else.
       if (this.#filling.batch.count > 0) this.#depart();
       this.#resume();
     });
-    return true;
   }
 
   /** What a batch met. Its entries may be gone meanwhile: the requests tell which flows they were. */
