@@ -77,6 +77,16 @@ export class FlowTemplate {
     this.statusClear = 0;
   }
 
+  copyFrom(other: FlowTemplate): void {
+    this.flow.copyFrom(other.flow);
+    this.given = other.given;
+    this.replyProtocol = other.replyProtocol;
+    this.masks.set(other.masks);
+    this.nat = other.nat;
+    this.markMask = other.markMask;
+    this.statusClear = other.statusClear;
+  }
+
   has(bits: number): boolean {
     return (this.given & bits) !== 0;
   }

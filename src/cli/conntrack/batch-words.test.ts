@@ -28,10 +28,15 @@ describe("words of a line", () => {
 
 function cut(text: string, sizes: readonly number[]): [string, number][] {
   const lines: [string, number][] = [];
-  const cutter = new LineCutter((line, number) => lines.push([line, number]));
+  const cutter = new LineCutter((bytes, from, end, number) =>
+    lines.push([bytes.toString("latin1", from, end), number]),
+  );
   let at = 0;
   for (const size of [...sizes, text.length]) {
-    cutter.take(text.slice(at, at + size));
+    // The next piece overwrites it, as when a file is read.
+    const piece = Buffer.from(text.slice(at, at + size));
+    cutter.take(piece);
+    piece.fill("?");
     at += size;
   }
   cutter.end();

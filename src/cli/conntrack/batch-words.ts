@@ -82,44 +82,49 @@ function push(words: string[], word: string): void {
   words.push(word);
 }
 
+/** Takes a line, with its newline: the bytes from `at` to `end`, for as long as the call lasts. */
+export type LineVisitor = (bytes: Buffer, at: number, end: number, number: number) => void;
+
 /** Cuts pieces of a file into lines; a line knows its number in the file. */
 export class LineCutter {
-  #rest = "";
+  #rest: Buffer = Buffer.alloc(0);
   #number = 1;
-  readonly #visit: (line: string, number: number) => void;
+  readonly #visit: LineVisitor;
 
-  constructor(visit: (line: string, number: number) => void) {
+  constructor(visit: LineVisitor) {
     this.#visit = visit;
   }
 
-  /** `text`: the next piece, a character a byte. */
-  take(text: string): void {
-    const all = this.#rest === "" ? text : this.#rest + text;
+  /** The next piece of the file; it may be overwritten afterwards. */
+  take(piece: Buffer): void {
+    const all = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
+    const hasNul = all.includes(0);
     let at = 0;
     for (;;) {
-      const newline = all.indexOf("\n", at);
+      const newline = all.indexOf(NEWLINE, at);
       const end = newline < 0 ? all.length : newline + 1;
       while (end - at > MAX_LINE_BYTES) {
-        this.#line(all.slice(at, at + MAX_LINE_BYTES));
+        this.#line(all, at, at + MAX_LINE_BYTES, hasNul);
         at += MAX_LINE_BYTES;
       }
       if (newline < 0) break;
-      this.#line(all.slice(at, end));
+      this.#line(all, at, end, hasNul);
       this.#number += 1;
       at = end;
     }
-    this.#rest = all.slice(at);
+    this.#rest = Buffer.from(all.subarray(at));
   }
 
   /** The file has ended: what is left is the last line. */
   end(): void {
-    if (this.#rest !== "") this.#line(this.#rest);
-    this.#rest = "";
+    const rest = this.#rest;
+    if (rest.length > 0) this.#line(rest, 0, rest.length, rest.includes(0));
+    this.#rest = Buffer.alloc(0);
   }
 
   /** A NUL ends what the reference sees of a line. */
-  #line(line: string): void {
-    const nul = line.indexOf("\0");
-    this.#visit(nul < 0 ? line : line.slice(0, nul), this.#number);
+  #line(bytes: Buffer, at: number, end: number, hasNul: boolean): void {
+    const nul = hasNul ? bytes.subarray(at, end).indexOf(0) : -1;
+    this.#visit(bytes, at, nul < 0 ? end : at + nul, this.#number);
   }
 }

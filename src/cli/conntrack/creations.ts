@@ -11,11 +11,11 @@ import { KERNEL_FLOW_MAX_BYTES } from "../../flow/kernel-encode.ts";
 import { decodeKernelFlow } from "../../flow/kernel-table.ts";
 import { encodeCreate, encodeDelete } from "../../flow/kernel-template.ts";
 import { FlowRegister } from "../../flow/register.ts";
-import type { FlowTemplate } from "../../flow/template.ts";
 import { MessageWriter, NLM_F_EXCL, readI32 } from "../../netlink/message.ts";
 import type { NetlinkSession } from "../../runtime/netlink-session.ts";
 import { ATTRIBUTES } from "./context.ts";
 import { EEXIST } from "./failure.ts";
+import type { Creation } from "./line-shapes.ts";
 
 const PAGE_BYTES = 1 << 20;
 /** Requests of one system call. */
@@ -40,7 +40,7 @@ export class Creations {
     return this.#count;
   }
 
-  add(template: FlowTemplate, isExclusive: boolean, line: number): void {
+  add({ template, isExclusive }: Creation, line: number): void {
     let page = this.#pages.at(-1);
     if (page === undefined || page.room < KERNEL_FLOW_MAX_BYTES) {
       page = new MessageWriter(PAGE_BYTES);

@@ -10,7 +10,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { errnoText } from "../../../native/index.ts";
 import type { LabelMap } from "../../flow/label-map.ts";
 import { writeErrText } from "../../runtime/standard-output.ts";
-import { LineCutter, splitWords } from "./batch-words.ts";
+import { LineCutter, type LineVisitor, splitWords } from "./batch-words.ts";
 import type { Command } from "./command.ts";
 import { Context } from "./context.ts";
 import { Creations } from "./creations.ts";
@@ -19,6 +19,7 @@ import { Failure, operationFailure, usageFailure } from "./failure.ts";
 import { flushTable } from "./flush.ts";
 import { needsLabels, readLabelMap, resolveLabels } from "./labels.ts";
 import { checkLegality } from "./legality.ts";
+import { type Line, LineShapes } from "./line-shapes.ts";
 import { systemProtocol } from "./protocol-database.ts";
 import { CommandReader } from "./reading.ts";
 import { updateFlows } from "./update.ts";
@@ -49,7 +50,7 @@ class LineFailure extends Failure {
 /** @throws Failure */
 export async function loadFile(file: string): Promise<number> {
   const batch = new Batch(file);
-  readLines(file, (line, number) => batch.line(line, number));
+  readLines(file, (bytes, at, end, number) => batch.line({ bytes, at, end }, number));
   await batch.run();
   return 0;
 }
@@ -58,6 +59,8 @@ class Batch {
   readonly #file: string;
   readonly #steps: Step[] = [];
   readonly #reader: CommandReader;
+  readonly #shapes = new LineShapes();
+  #warnings = 0;
   #map: LabelMap | undefined;
   #hasMap = false;
   #mapFile: string | undefined;
@@ -67,15 +70,23 @@ class Batch {
   constructor(file: string) {
     this.#file = file;
     this.#reader = new CommandReader({
-      warn: (line) => writeErrText(`${line}\n`, "latin1"),
+      warn: (line) => {
+        this.#warnings += 1;
+        writeErrText(`${line}\n`, "latin1");
+      },
       protocolNumber: systemProtocol,
     });
   }
 
-  line(text: string, number: number): void {
+  line(line: Line, number: number): void {
+    const known = this.#shapes.fill(line);
+    if (known !== undefined) {
+      this.#creations().add(known, number);
+      return;
+    }
     try {
-      const words = splitWords(text, "conntrack");
-      if (words !== undefined) this.#read(words, text, number);
+      const words = splitWords(line.bytes.toString("latin1", line.at, line.end), "conntrack");
+      if (words !== undefined) this.#read(words, line, number);
     } catch (error) {
       throw this.#inLine(error, number);
     }
@@ -111,7 +122,8 @@ class Batch {
     return command;
   }
 
-  #read(words: string[], text: string, line: number): void {
+  #read(words: string[], line: Line, number: number): void {
+    const warnings = this.#warnings;
     const command = this.#reader.read(words);
     if (needsLabels(command)) this.#readMap(command);
     resolveLabels(command, this.#map);
@@ -119,11 +131,18 @@ class Batch {
     const isKnown = command.table === "conntrack";
     const { verb, template } = command;
     if (isKnown && (verb === "create" || verb === "add")) {
-      this.#creations().add(template, verb === "create", line);
+      const creation = { template, isExclusive: verb === "create" };
+      const { placed } = this.#reader;
+      // A warning is given for every line.
+      if (placed !== undefined && warnings === this.#warnings) {
+        this.#shapes.learn(line, creation, placed);
+      }
+      this.#creations().add(creation, number);
     } else if (isKnown && (verb === "update" || verb === "delete" || verb === "flush")) {
-      this.#steps.push({ kind: "command", text: Buffer.from(text, "latin1"), line });
+      const text = Buffer.from(line.bytes.subarray(line.at, line.end));
+      this.#steps.push({ kind: "command", text, line: number });
     } else {
-      this.#misfit ??= this.#misfitOf(command, line);
+      this.#misfit ??= this.#misfitOf(command, number);
     }
   }
 
@@ -167,7 +186,7 @@ function nameOf({ row, table, verb }: Command): string {
   return `-${row.short} expect`;
 }
 
-function readLines(file: string, visit: (line: string, number: number) => void): void {
+function readLines(file: string, visit: LineVisitor): void {
   let fd: number;
   try {
     fd = file === "-" ? STDIN : openSync(file, "r");
@@ -177,7 +196,7 @@ function readLines(file: string, visit: (line: string, number: number) => void):
   const cutter = new LineCutter(visit);
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   for (let size = readPiece(fd, piece); size > 0; size = readPiece(fd, piece)) {
-    cutter.take(piece.toString("latin1", 0, size));
+    cutter.take(piece.subarray(0, size));
   }
   cutter.end();
   if (fd !== STDIN) closeSync(fd);

@@ -24,6 +24,7 @@ import { swap32 } from "../../kit/bytes.ts";
 import type { Command } from "./command.ts";
 import { usageFailure } from "./failure.ts";
 import type { Legality } from "./options.ts";
+import type { Place } from "./plain-value.ts";
 import { cNumber, decimal } from "./values.ts";
 
 /** A setter throws a Failure when the value cannot be. */
@@ -37,6 +38,8 @@ export interface ProtocolOptionRow {
   readonly legality: Legality;
   readonly set: Setter;
   readonly text: string;
+  /** Where a plain value goes; all else that the setter does is the same for every value. */
+  readonly place?: Place;
 }
 
 export interface ProtocolRow {
@@ -97,28 +100,34 @@ const ICMP = "       o M o o M . o . .     . . . . . .  .";
 const ICMP_ID = "    o o o o o . o . .     . . . . . .  .";
 const KEY_REPLY = "  o c o o c . o . .     . M M M . .  .";
 
+/** An option whose value is a port in a place of its own. */
+function portOption(
+  name: string,
+  legality: string,
+  at: number,
+  set: Setter,
+  text: string,
+  aliases: readonly string[] = [],
+): ProtocolOptionRow {
+  return { ...option(name, legality, "PORT", set, text, aliases), place: { at, kind: "port" } };
+}
+
 const srcSetter = original(W.origL4Src, Given.origL4Src, port);
 const dstSetter = original(W.origL4Dst, Given.origL4Dst, port);
+const replySrcSetter = reply(W.replyL4Src, Given.replyL4Src, port);
+const replyDstSetter = reply(W.replyL4Dst, Given.replyL4Dst, port);
 
 /** What protocols with ports share; the state stands between the masks and the expected ports. */
 function portOptions(state: readonly ProtocolOptionRow[]): ProtocolOptionRow[] {
+  const replySource = "source port of the reply";
+  const replyDestination = "destination port of the reply";
   return [
-    option("sport", PAIR, "PORT", srcSetter, "original source port", ["orig-port-src"]),
-    option("dport", PAIR, "PORT", dstSetter, "original destination port", ["orig-port-dst"]),
-    option(
-      "reply-port-src",
-      REPLY_PAIR,
-      "PORT",
-      reply(W.replyL4Src, Given.replyL4Src, port),
-      "source port of the reply",
-    ),
-    option(
-      "reply-port-dst",
-      REPLY_PAIR,
-      "PORT",
-      reply(W.replyL4Dst, Given.replyL4Dst, port),
-      "destination port of the reply",
-    ),
+    portOption("sport", PAIR, W.origL4Src, srcSetter, "original source port", ["orig-port-src"]),
+    portOption("dport", PAIR, W.origL4Dst, dstSetter, "original destination port", [
+      "orig-port-dst",
+    ]),
+    portOption("reply-port-src", REPLY_PAIR, W.replyL4Src, replySrcSetter, replySource),
+    portOption("reply-port-dst", REPLY_PAIR, W.replyL4Dst, replyDstSetter, replyDestination),
     option("mask-port-src", EXPECTED, "PORT", expected("mask", 0, port), "mask of the source port"),
     option(
       "mask-port-dst",

@@ -10,6 +10,7 @@ import { ALL_EVENTS, COLOR_WORDS, Command, Output, type TupleValues } from "./co
 import { EXIT_FAILURE, Failure, usageFailure } from "./failure.ts";
 import { optionBit } from "./legality.ts";
 import { COLOR, COMMANDS, type CommandRow, NAT_RANGE, OPTIONS, type Table } from "./options.ts";
+import type { Place, PlacedWord } from "./plain-value.ts";
 import { finishProtocol, PROTOCOLS, type ProtocolOptionRow } from "./protocols.ts";
 import { type Complaints, type Name, type Names, Scanner } from "./scanner.ts";
 import {
@@ -26,7 +27,12 @@ import {
 /** What was found on the command line. */
 type What =
   | { readonly kind: "command"; readonly row: CommandRow }
-  | { readonly kind: "option"; readonly bit: number; readonly set: OptionSetter }
+  | {
+      readonly kind: "option";
+      readonly bit: number;
+      readonly set: OptionSetter;
+      readonly place: Place | undefined;
+    }
   | { readonly kind: "protocol option"; readonly bit: number; readonly row: ProtocolOptionRow };
 
 type OptionSetter = (reader: CommandReader, value: string | undefined) => void;
@@ -45,6 +51,7 @@ export class CommandReader {
   readonly #options: ReaderOptions;
   readonly #address = new AddressReading();
   readonly #names = new OptionNames();
+  #placed: PlacedWord[] = [];
   /** Over a whole batch, the map of the labels is named once. */
   #hasLabelMap = false;
 
@@ -57,10 +64,21 @@ export class CommandReader {
     return this.#command;
   }
 
+  /**
+   * Words of the last command that were values, each alone in its place: others may be put there. Undefined where one of
+   * them could be overruled by another.
+   */
+  get placed(): readonly PlacedWord[] | undefined {
+    const places = new Set(this.#placed.map(({ place }) => place.at));
+    const isClear = places.size === this.#placed.length && this.#names.learnedTimes <= 1;
+    return isClear ? this.#placed : undefined;
+  }
+
   /** `words[0]` is the name of the program. The command is valid until the next. @throws Failure */
   read(words: string[]): Command {
     const { command } = this;
     this.#names.forget();
+    this.#placed = [];
     command.nextLine();
     const scanner = new Scanner(words, this.#names, COMPLAINTS);
     for (let found = scanner.next(); found !== undefined; found = scanner.next()) {
@@ -72,15 +90,21 @@ export class CommandReader {
         case "option":
           what.set(this, found.value ?? (isOptional(what) ? scanner.optionalWord() : undefined));
           command.options |= what.bit;
+          this.#place(what.place, found.valueWord);
           break;
         case "protocol option":
           what.row.set(command, found.value!);
           command.protocolOptions |= what.bit;
+          this.#place(what.row.place, found.valueWord);
           break;
       }
     }
     this.#finish();
     return command;
+  }
+
+  #place(place: Place | undefined, word: number): void {
+    if (place !== undefined) this.#placed.push({ place, word });
   }
 
   #finish(): void {
@@ -446,6 +470,15 @@ const SETTERS: Readonly<Record<string, OptionSetter>> = {
   labelmap: (reader, value) => reader.setLabelMap(value!),
 };
 
+/** Where plain values of the options go that have a place of their own. */
+const PLACES: Readonly<Record<string, Place>> = {
+  src: { at: W.origSrc, kind: "address" },
+  dst: { at: W.origDst, kind: "address" },
+  "reply-src": { at: W.replySrc, kind: "address" },
+  "reply-dst": { at: W.replyDst, kind: "address" },
+  timeout: { at: W.timeout, kind: "number" },
+};
+
 const OPTIONAL_VALUES = optionBit(
   ...OPTIONS.filter(({ argument }) => argument === "optional").map(({ name }) => name),
 );
@@ -478,6 +511,11 @@ class OptionNames implements Names<What> {
     this.#learned.unshift(protocolNames(rows));
   }
 
+  /** How often a protocol was named whose options are ours. */
+  get learnedTimes(): number {
+    return this.#learned.length;
+  }
+
   forget(): void {
     if (this.#learned.length > 0) this.#learned = [];
   }
@@ -503,13 +541,13 @@ function fixedNames(): FixedNames {
   for (const row of [...OPTIONS, NAT_RANGE]) {
     const set = SETTERS[row.name] ?? ((reader: CommandReader) => reader.warn(NAT_RANGE_WARNING));
     const bit = row === NAT_RANGE ? 0 : optionBit(row.name);
-    const what: What = { kind: "option", bit, set };
+    const what: What = { kind: "option", bit, set, place: PLACES[row.name] };
     letters.set(row.short, { name: row.short, argument: row.argument, what });
     for (const name of [row.name, ...row.aliases]) {
       longs.set(name, { name, argument: row.argument, what });
     }
   }
-  const color: What = { kind: "option", bit: 0, set: setColor };
+  const color: What = { kind: "option", bit: 0, set: setColor, place: undefined };
   const whole = new Map([
     [COLOR.name, { name: COLOR.name, argument: COLOR.argument, what: color }],
   ]);

@@ -26,6 +26,8 @@ export interface Found<T> {
   readonly what: T;
   /** The value that was given with it, attached or as the next word. */
   readonly value: string | undefined;
+  /** The number of the word that is the value, as it was given; 0 if it was attached or comes later. */
+  readonly valueWord: number;
 }
 
 export interface Complaints {
@@ -98,9 +100,9 @@ export class Scanner<T> {
     if (found === undefined) throw this.#complaints.unknown(this.#last());
     if (equals >= 0) {
       if (found.argument === "none") throw this.#complaints.unknown(this.#last());
-      return { what: found.what, value: word.slice(equals + 1) };
+      return { what: found.what, value: word.slice(equals + 1), valueWord: 0 };
     }
-    return { what: found.what, value: found.argument === "required" ? this.#value() : undefined };
+    return this.#withNextWord(found);
   }
 
   /** An exact name wins; the beginning of several is fine if they are the same thing. */
@@ -125,14 +127,17 @@ export class Scanner<T> {
     if (isLast) this.#next += 1;
     const found = this.#names.short(letter);
     if (found === undefined) throw this.#complaints.unknown(this.#last());
-    if (found.argument === "none") return { what: found.what, value: undefined };
-    if (isLast) {
-      return { what: found.what, value: found.argument === "required" ? this.#value() : undefined };
-    }
+    if (found.argument === "none") return { what: found.what, value: undefined, valueWord: 0 };
+    if (isLast) return this.#withNextWord(found);
     const value = this.#cluster;
     this.#cluster = "";
     this.#next += 1;
-    return { what: found.what, value };
+    return { what: found.what, value, valueWord: 0 };
+  }
+
+  #withNextWord({ what, argument }: Name<T>): Found<T> {
+    if (argument !== "required") return { what, value: undefined, valueWord: 0 };
+    return { what, value: this.#value(), valueWord: this.#next - 1 };
   }
 
   /** The next word, whatever it looks like. */
