@@ -13,8 +13,8 @@ import { BATCH_REQUESTS, ENOENT, type KernelPort } from "../netlink/kernel-port.
 import type { FlowCache } from "./flow-cache.ts";
 import { State } from "./record.ts";
 
-/** Entries of one step. */
-const STEP_ENTRIES = 4096;
+/** Entries of one step: some hundred microseconds. */
+const STEP_ENTRIES = 1024;
 
 /** A cache that mirrors the kernel's table, and what is to be done about a difference. */
 export interface Mirror {

@@ -50,8 +50,15 @@ export class SocketReply implements Reply {
   }
 
   write(text: string | Uint8Array): boolean {
+    return this.#send(text);
+  }
+
+  /** `onGone` is called when all of the text has left, and never if the client is gone before. */
+  #send(text: string | Uint8Array, onGone?: () => void): boolean {
     if (!this.isOpen) return false;
-    const isDrained = this.#socket.write(text);
+    const isDrained = this.#socket.write(text, (error) => {
+      if (error === undefined || error === null) onGone?.();
+    });
     if (isDrained) return true;
     if (this.#socket.writableLength > REPLY_PENDING_MAX_BYTES) this.#socket.destroy();
     else this.#startIdleTimer();
@@ -78,11 +85,16 @@ export class SocketReply implements Reply {
         if (gathered.length >= STREAM_TURN_BYTES) break;
         goesOn = next(gathered);
       }
-      // A copy: it may wait for the client while the next turn is written.
-      if (gathered.length > 0) this.write(gathered.bytes.slice(0, gathered.length));
-      if (!goesOn) this.end();
+      if (!goesOn) {
+        if (gathered.length > 0) this.write(gathered.bytes.slice(0, gathered.length));
+        this.end();
+        return;
+      }
       // The loop serves others between two turns, even when this client reads at once.
-      else this.onDrain(() => setImmediate(turn));
+      const later = () => setImmediate(turn);
+      if (gathered.length === 0) later();
+      // No copy: the memory is written again when the client's side has taken all of it.
+      else this.#send(gathered.bytes.subarray(0, gathered.length), later);
     };
     turn();
   }

@@ -12,6 +12,9 @@ import {
 } from "./control-socket.ts";
 
 const CHUNK = "x".repeat(8191);
+const PIECES = 200;
+const piece = (number: number) => `${number} ${CHUNK}\n`;
+const WHOLE = Array.from({ length: PIECES }, (_, i) => piece(i)).join("");
 let directory: string;
 let path: string;
 let server: ControlServer | undefined;
@@ -21,11 +24,12 @@ let pulled = 0;
 
 const handler: ControlHandler = (code, reply) => {
   if (code === 16) {
-    let left = 200;
+    let said = 0;
     reply.stream((out) => {
-      out.text(`${CHUNK}\n`);
-      left -= 1;
-      return left > 0;
+      pulled += 1;
+      out.text(piece(said));
+      said += 1;
+      return said < PIECES;
     });
   } else if (code === 17) {
     reply.stream((out) => {
@@ -94,7 +98,21 @@ describe("control socket", () => {
   it("serves ten clients at once", async () => {
     await open();
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask(16)));
-    for (const { text } of answers) expect(text).toBe(`${CHUNK}\n`.repeat(200));
+    for (const { text } of answers) expect(text).toBe(WHOLE);
+  });
+  it("tells the same to a client that reads late", async () => {
+    await open();
+    pulled = 0;
+    const late = raw([16, 0, 0, 0]).pause();
+    await until(() => pulled > 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(pulled).toBeLessThan(PIECES);
+    let text = "";
+    late.setEncoding("latin1").on("data", (more: string) => {
+      text += more;
+    });
+    await closed(late.resume());
+    expect(text).toBe(WHOLE);
   });
   it("is not held up by a client that never reads, and drops it in the end", async () => {
     await open({ idleMilliseconds: 200 });

@@ -34,6 +34,8 @@ const REPLY_BUFFER_BYTES = 1 << 20;
 /** The kernel fills a datagram of a dump up to 32 KiB when the buffer is large enough. */
 const DUMP_SLOT_BYTES = 65536;
 const DUMP_SLOTS = 4;
+/** Beside other work: a datagram is a millisecond, and whoever asks something waits for two or three of them. */
+const DUMP_SLOTS_OF_TURN = 1;
 const REPLY_SLOT_BYTES = 4096;
 const REPLY_SLOTS = 64;
 
@@ -114,7 +116,7 @@ export class Kernel implements KernelPort {
     if (this.#dumps.has(purpose)) return false;
     const fd = this.#attempt(() => openDump());
     if (fd === undefined) return false;
-    const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS);
+    const reader = new MessageReader(fd, DUMP_SLOT_BYTES, DUMP_SLOTS_OF_TURN);
     const finish = (errno: number) => {
       this.#dumps.get(purpose)?.close();
       this.#dumps.delete(purpose);

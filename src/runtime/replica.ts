@@ -24,9 +24,6 @@ import { engineOptions, filterOptions } from "./settings.ts";
 import { opening } from "./start-error.ts";
 import { TableWatch } from "./table-watch.ts";
 
-/** Batches of datagrams of one turn. */
-const TURN_BATCHES = 8;
-
 export class Replica implements Service {
   readonly engine: Engine;
   readonly links: DedicatedLinks;
@@ -197,15 +194,11 @@ export class Replica implements Service {
     if (this.engine.busy || !(isDrained || this.links.isBlocked)) this.#continueLater();
   }
 
-  /** False: something still waits, for another turn or for the link. */
+  /** A batch of datagrams. False: something still waits, for another turn or for the link. */
   #transmit(): boolean {
-    for (let i = 0; i < TURN_BATCHES; i++) {
-      if (this.links.isBlocked && !this.#hasTooMuch()) return false;
-      const isDrained = this.engine.transmit(this.now());
-      if (!this.#flush()) return false;
-      if (isDrained) return true;
-    }
-    return false;
+    if (this.links.isBlocked && !this.#hasTooMuch()) return false;
+    const isDrained = this.engine.transmit(this.now());
+    return this.#flush() && isDrained;
   }
 
   /**
