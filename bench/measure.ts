@@ -18,8 +18,7 @@ export function cpuMicroseconds(pids: readonly number[]): number {
   return nanoseconds / 1000;
 }
 
-/** The threads of a process. */
-export function threads(pid: number): number[] {
+function threads(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).map(Number);
 }
 

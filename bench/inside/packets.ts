@@ -94,6 +94,6 @@ export function paced(
 const never = new Int32Array(new SharedArrayBuffer(4));
 
 /** Sleeps without the loop's granularity of a millisecond. */
-function pause(ms: number): void {
+export function pause(ms: number): void {
   Atomics.wait(never, 0, 0, ms);
 }

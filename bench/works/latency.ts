@@ -23,7 +23,6 @@ async function latency(kind: DaemonKind, { events }: Sizes): Promise<Readings> {
     { a: kind, b: kind },
     async (pair) => {
       await pair.start();
-      pair.prefer();
       const fastFrom = WARM_UP + SLOW_FLOWS;
       await pair.open(WARM_UP, EVENT_RATE);
       await reached(pair, WARM_UP);

@@ -3,7 +3,7 @@
  */
 import type { DaemonKind } from "../../lab/conntrackd.ts";
 import { withPair } from "../pair.ts";
-import { failOver, startWith } from "./steps.ts";
+import { failOver, resync, startWith } from "./steps.ts";
 import type { Readings, Sizes, Work } from "./work.ts";
 
 const IDLE_MS = 3000;
@@ -14,18 +14,16 @@ async function stalls(kind: DaemonKind, { many }: Sizes): Promise<Readings> {
   return withPair({ a: kind, b: kind }, async (pair) => {
     const { a, b } = pair;
     await startWith(pair, many);
-    pair.prefer();
     const idle = await a.longestWait(() => new Promise((resolve) => setTimeout(resolve, IDLE_MS)));
     const dump = await a.longestWait(() => a.seconds("-i"));
     await b.conntrackd.commandOk("-f", "external");
     await b.waitForCached("external", 0);
     let backup = 0;
-    const active = await a.longestWait(async () => {
-      backup = await b.longestWait(async () => {
-        await b.seconds("-n");
-        await pair.settle(many);
-      });
-    });
+    const active = await pair.apart(() =>
+      a.longestWait(async () => {
+        backup = await b.longestWait(() => resync(pair, many));
+      }),
+    );
     const commit = await b.longestWait(() => failOver(pair, many));
     return {
       "stall-idle": idle,
