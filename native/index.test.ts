@@ -485,6 +485,18 @@ describe("the system", () => {
     expect(native.setScheduler(c.SCHED_OTHER, 50)).toBe(-c.EINVAL);
   });
 
+  it("has a clock that stands still while the loop does not turn", async () => {
+    const start = native.loopTime();
+    expect(Number.isInteger(start) && start > 0).toBe(true);
+    const until = performance.now() + 20;
+    while (performance.now() < until);
+    expect(native.loopTime()).toBe(start);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const passed = native.loopTime() - start;
+    expect(passed).toBeGreaterThanOrEqual(39);
+    expect(passed).toBeLessThan(10_000);
+  });
+
   it("duplicates descriptors and disarms timers", () => {
     const fd = native.timerCreate();
     const spare = open(c.AF_INET, c.SOCK_DGRAM);

@@ -168,6 +168,7 @@ async function background() {
   native.sendInBackground(fd, new Uint8Array(1000), 1000, () => {});
   await new Promise((resolve) => native.sendInBackground(fd, new Uint8Array(10), 10, resolve));
   native.hasRoom(fd);
+  native.loopTime();
   native.close(fd);
   await turn();
 }

@@ -34,7 +34,7 @@ async function allocation(kind: DaemonKind, { traced }: Sizes): Promise<Readings
     const nodes = [pair.a, pair.b] as const;
     for (const node of nodes) await startTraced(node);
     const rate = EVENT_RATE / EVENTS_PER_CONNECTION;
-    await pair.connections({ count: POOL * 2, pool: POOL, rate });
+    await pair.connections({ count: POOL * 3, pool: POOL, rate });
     await pair.settle(POOL);
     for (const node of nodes) await collect(node);
     const before = nodes.map(allocatedBytes);

@@ -45,7 +45,7 @@ export interface EventSourceOptions {
   /** `NetlinkBufferSize` and its ceiling, in bytes; 0: what the system gives. */
   readonly bufferBytes: number;
   readonly bufferMaxBytes: number;
-  /** Events are about to be taken; `now` is `performance.now()`, read once for all of them. */
+  /** Events are about to be taken; `now` is `loopTime`. */
   readonly onWake: (now: number) => void;
   readonly onEvent: (bytes: Uint8Array, at: number, end: number) => void;
   /** Events were taken: send what they caused. */

@@ -5,7 +5,6 @@
  *
  * What counts is how much arrives in a time, not how much a look finds: a daemon that is quick finds it piece by piece.
  */
-import { performance } from "node:perf_hooks";
 import * as native from "../../native/index.ts";
 
 /** So many arrivals within a period are many. A burst of an otherwise quiet time is not. */
@@ -15,12 +14,14 @@ const PERIOD_MS = 4;
 const MIN_BUFFER_BYTES = 1 << 20;
 /** So much of the buffer for a microsecond: more than any kernel fills in it. */
 const BUFFER_BYTES_PER_MICROSECOND = 512;
+/** The next turn of the loop; nothing would disarm. */
+const AT_ONCE_MICROSECONDS = 1;
 /** The answer of a look that has not seen the end. */
 export const MORE = -1;
 
 export interface PacedPollOptions {
   readonly fd: number;
-  /** Takes what is there at `now` (`performance.now()`), and answers how many, or `MORE`. */
+  /** Takes what is there at `now` (`loopTime`), and answers how many, or `MORE`. */
   readonly look: (now: number) => number;
   /** How long to wait at the most: the price is paid in the delay of each arrival. */
   readonly gatherMicroseconds: number;
@@ -33,7 +34,6 @@ export class PacedPoll {
   readonly #timerFd: number;
   readonly #timer: native.Poll;
   readonly #gatherMicroseconds: number;
-  #again: NodeJS.Immediate | undefined;
   #isPaused = true;
   #isListening = false;
   #isWaiting = false;
@@ -66,19 +66,17 @@ export class PacedPoll {
   pause(): void {
     this.#isPaused = true;
     this.#stopWaiting();
-    clearImmediate(this.#again);
     this.#ignore();
   }
 
   close(): void {
     this.#isPaused = true;
-    clearImmediate(this.#again);
     this.#timer.close();
     this.#poll.close();
   }
 
   readonly #turn = (): void => {
-    const now = performance.now();
+    const now = native.loopTime();
     const count = this.#look(now);
     if (this.#isPaused) return;
     if (count === MORE) this.#lookSoon();
@@ -104,11 +102,10 @@ export class PacedPoll {
     this.#isListening = true;
   }
 
-  /** More is there: go on when the other descriptors had their turn. */
+  /** More is there: go on when the other descriptors had their turn. An immediate of Node would be an object each time. */
   #lookSoon(): void {
-    this.#stopWaiting();
-    this.#ignore();
-    this.#again = setImmediate(this.#turn);
+    if (this.#isWaiting) native.timerArm(this.#timerFd, AT_ONCE_MICROSECONDS);
+    else this.#listen();
   }
 
   /** Setting the timer again takes back that it has expired. */

@@ -5,7 +5,6 @@
  * Described in: doc/stats.md, "How it works".
  */
 import { randomBytes } from "node:crypto";
-import { performance } from "node:perf_hooks";
 import * as native from "../../native/index.ts";
 import type { Config } from "../config/index.ts";
 import { flowFilter } from "../flow/filter.ts";
@@ -64,7 +63,7 @@ export class Recorder implements Service {
   }
 
   /** Milliseconds of the clock that the machine goes by. */
-  readonly now = (): number => performance.now();
+  readonly now = native.loopTime;
 
   get eventCounters(): EventCounters {
     return this.machine.counters;

@@ -5,6 +5,7 @@
  * Described in: ARCHITECTURE.md, "The way of an event".
  */
 import { performance } from "node:perf_hooks";
+import * as native from "../../native/index.ts";
 import type { Config } from "../config/index.ts";
 import { type FlowFilter, flowFilter } from "../flow/filter.ts";
 import type { EventCounters } from "../netlink/event-counters.ts";
@@ -74,8 +75,8 @@ export class Replica implements Service {
     }
   }
 
-  /** Milliseconds of the clock that the engine goes by. */
-  readonly now = (): number => performance.now();
+  /** Milliseconds of the clock that the engine goes by: the same throughout a turn of the loop. */
+  readonly now = native.loopTime;
 
   get eventCounters(): EventCounters {
     return this.engine.counters;
