@@ -20,8 +20,8 @@ allocation hardly do.
 
 - Latency is the birth of a flow in the kernel of the backup node less that in the kernel of the active one, by the clock of the
   machine. For this, the backup hands flows on to its kernel instead of keeping them.
-- A wait is the longest of thousands of questions over the control socket, one a millisecond; the row "idle" tells what of it is
-  the machine's.
+- A wait is the longest of thousands of questions over the control socket, one a millisecond, by a program that runs in real time;
+  the row "idle" tells what of it is the machine's. During a resync each daemon has a processor of its own.
 - The kernel keeps its entries in lists, and walks along one for each entry that it creates: a commit of many is measured with
   four entries to a list and with one.
 - Memory with an empty table is the proportional set size, in millions of bytes.
