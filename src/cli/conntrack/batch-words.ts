@@ -18,7 +18,8 @@ const MAX_WORDS = 254;
 const TAB = 0x09;
 const NEWLINE = 0x0a;
 const BLANK = 0x20;
-const QUOTE = 0x22;
+/** Begins and ends a word in which blanks are ordinary. */
+export const QUOTE = 0x22;
 const HASH = 0x23;
 const BACKSLASH = 0x5c;
 
@@ -49,7 +50,8 @@ export function splitWords(line: string, first: string): string[] | undefined {
 /** What lies between words that have no quotes. */
 const GAPS = /[ \t]/;
 
-function isGap(code: number): boolean {
+/** What lies between words. */
+export function isGap(code: number): boolean {
   return code === BLANK || code === TAB || code === NEWLINE;
 }
 

@@ -8,15 +8,11 @@
  * Described in: doc/conntrack.md, "Batch files".
  */
 import { FlowTemplate } from "../../flow/template.ts";
+import { isGap, QUOTE } from "./batch-words.ts";
 import { type Place, type PlacedWord, readPlain } from "./plain-value.ts";
 
 /** Kinds of lines that are remembered. */
 const MAX_SHAPES = 16;
-
-const TAB = 0x09;
-const NEWLINE = 0x0a;
-const BLANK = 0x20;
-const QUOTE = 0x22;
 
 /** A line stands in `bytes` from `at` to `end`, with its newline. */
 export interface Line {
@@ -145,8 +141,4 @@ function wordEnd(bytes: Uint8Array, at: number, end: number): number {
   let here = at;
   while (here < end && !isGap(bytes[here]!)) here += 1;
   return here;
-}
-
-function isGap(code: number): boolean {
-  return code === BLANK || code === TAB || code === NEWLINE;
 }
