@@ -1,4 +1,5 @@
-// What Node lacks beside sockets: a clock without an object, fine timers, whether a write would wait, interfaces that are down, schedulers, errno texts.
+// What Node lacks beside sockets: a clock without an object, fine timers, whether a write would wait, interfaces that are
+// down, schedulers, errno texts.
 
 #include "native.h"
 

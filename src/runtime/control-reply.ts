@@ -86,7 +86,7 @@ export class SocketReply implements Reply {
         goesOn = next(gathered);
       }
       if (!goesOn) {
-        if (gathered.length > 0) this.write(gathered.bytes.slice(0, gathered.length));
+        if (gathered.length > 0) this.write(gathered.bytes.subarray(0, gathered.length));
         this.end();
         return;
       }
