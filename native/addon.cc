@@ -25,6 +25,7 @@ Napi::Object Start(Napi::Env, Napi::Object exports) {
   ExportBatch(exports);
   ExportBackground(exports);
   ExportPoll(exports);
+  ExportRest(exports);
   ExportSystem(exports);
   return exports;
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include <mutex>
 #include <system_error>
@@ -30,9 +31,14 @@ class Sending : public Napi::AsyncWorker {
   void Execute() override {
     // The kernel obeys one at a time. A second one would spin at its door, on a processor that others could use.
     static std::mutex door;
+    static Rest rest;
+    static uint64_t ended = 0;
     const std::lock_guard<std::mutex> entered(door);
+    const uint64_t began = uv_hrtime();
     const ssize_t sent = send(fd_, data_, length_, MSG_DONTWAIT | MSG_NOSIGNAL);
     result_ = sent < 0 ? -errno : sent;
+    rest.Turn(began - ended);
+    ended = uv_hrtime();
   }
 
   std::vector<napi_value> GetResult(Napi::Env env) override {

@@ -2,7 +2,15 @@
   "targets": [
     {
       "target_name": "flowkeeper",
-      "sources": ["addon.cc", "socket.cc", "batch.cc", "background.cc", "poll.cc", "system.cc"],
+      "sources": [
+        "addon.cc",
+        "socket.cc",
+        "batch.cc",
+        "background.cc",
+        "poll.cc",
+        "rest.cc",
+        "system.cc",
+      ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
       "cflags!": ["-fno-exceptions"],

@@ -497,6 +497,33 @@ describe("the system", () => {
     expect(passed).toBeLessThan(10_000);
   });
 
+  it("has a loop rest that never waits, and no other", () => {
+    const script = `
+      const native = require(process.argv[1]);
+      const status = () => require("node:fs").readFileSync("/proc/thread-self/status", "utf8");
+      const pauses = () => Number(/^voluntary_ctxt_switches:\\s+(\\d+)/m.exec(status())[1]);
+      const busy = (turns, done) => {
+        const until = process.cpuUsage().user + 1000;
+        while (process.cpuUsage().user < until);
+        if (turns > 0) setImmediate(busy, turns - 1, done);
+        else done();
+      };
+      const refused = [[0, 1, 1], [5, 10, 1], [10, 5, 6], [2e6, 1, 1]].map((each) => native.restAfter(...each));
+      const before = pauses();
+      busy(200, () => {
+        const between = pauses();
+        const taken = native.restAfter(20000, 2000, 100);
+        busy(200, () => console.log(JSON.stringify([refused, taken, between - before, pauses() - between])));
+      });`;
+    const argv = ["-e", script, native.binaryPath];
+    const out = execFileSync(process.execPath, argv, { encoding: "utf8" });
+    const [refused, taken, without, pauses] = JSON.parse(out) as [number[], number, number, number];
+    expect(refused).toEqual([-c.EINVAL, -c.EINVAL, -c.EINVAL, -c.EINVAL]);
+    expect(taken).toBe(0);
+    // 200 ms of work: 20 until the first rest, then one for each 2.
+    expect(pauses - without).toBeGreaterThan(40);
+  });
+
   it("duplicates descriptors and disarms timers", () => {
     const fd = native.timerCreate();
     const spare = open(c.AF_INET, c.SOCK_DGRAM);

@@ -99,6 +99,7 @@ interface Native {
   loopTime(): number;
   timerCreate(): number;
   timerArm(fd: number, microseconds: number): number;
+  restAfter(firstMicroseconds: number, workMicroseconds: number, restMicroseconds: number): number;
   hasRoom(fd: number): number;
   interfaceIndex(name: string): number;
   interfaceMtu(name: string): number;
@@ -178,6 +179,13 @@ export const loopTime = native.loopTime;
 export const timerCreate = native.timerCreate;
 /** Expires once, in that many microseconds; 0 disarms. */
 export const timerArm = native.timerArm;
+
+/**
+ * From now on this loop, and the threads of `sendInBackground`, rest: whoever has worked for `firstMicroseconds` (at most
+ * a second), and paused less than he would have rested, sleeps for `restMicroseconds`, and again after each
+ * `workMicroseconds`. A later call changes the numbers.
+ */
+export const restAfter = native.restAfter;
 
 /** 1 where a write would not wait, 0 where it would. A pipe with room takes 4096 bytes at once. */
 export const hasRoom = native.hasRoom;

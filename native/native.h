@@ -76,6 +76,18 @@ void Export(Napi::Object exports, const char* name) {
   exports.Set(name, Napi::Function::New(exports.Env(), call, name));
 }
 
+/// What one thread owes for its work (`restAfter` of index.ts).
+class Rest {
+ public:
+  /// A piece of work has ended. Of the nanoseconds since the last one, it waited that many. Rests where it is time.
+  void Turn(uint64_t paused);
+
+ private:
+  uint64_t worked_ = 0;
+  uint64_t since_ = 0;
+  bool rests_ = false;
+};
+
 /// As `recvmmsg`; the senders' addresses lie `stride` bytes apart. -1 with errno.
 ssize_t ReceiveBatchFrom(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Words lengths,
                          Bytes addresses, int64_t stride);
@@ -84,6 +96,7 @@ void ExportSocket(Napi::Object exports);
 void ExportBatch(Napi::Object exports);
 void ExportBackground(Napi::Object exports);
 void ExportPoll(Napi::Object exports);
+void ExportRest(Napi::Object exports);
 void ExportSystem(Napi::Object exports);
 
 }  // namespace flowkeeper

@@ -118,6 +118,7 @@ function system() {
   }
   native.setScheduler(0, 0);
   native.setScheduler(0, 99);
+  native.restAfter(1000, 1000, 1);
 }
 
 /** An answer of the kernel, and nonsense of every kind. */
@@ -173,13 +174,14 @@ async function background() {
   await turn();
 }
 
-/** A thread that ends while a poll of its own waits. */
+/** A thread that ends while a poll of its own waits and its loop is looked at for rests. */
 function thread() {
   const script = `
     const { parentPort, workerData } = require("node:worker_threads");
     const native = require(workerData);
     const poll = new native.Poll(native.timerCreate(), () => {});
     poll.start(1);
+    native.restAfter(1000, 1000, 1);
     parentPort.postMessage("started");`;
   const worker = new Worker(script, { eval: true, workerData: binary });
   return new Promise((resolve, reject) => {
