@@ -31,8 +31,6 @@ const NETLINK_NO_ENOBUFS = 5;
 /** No event of today's kernels is larger. */
 const EVENT_SLOT_BYTES = 4096;
 const MAX_SLOTS = 256;
-/** With a quarter of it, an event costs some 40 % more CPU. */
-const GATHER_MICROSECONDS = 4000;
 
 export interface EventSourceOptions {
   /** Multicast groups, bit n-1 for group n; those of flows where nothing is said. */
@@ -76,7 +74,7 @@ export class EventSource {
     const slots = Math.min(MAX_SLOTS, options.iterationLimit + 1);
     this.#reader = new MessageReader(fd, EVENT_SLOT_BYTES, slots);
     const look = (now: number) => this.#look(now);
-    this.#poll = new PacedPoll({ fd, look, gatherMicroseconds: GATHER_MICROSECONDS });
+    this.#poll = new PacedPoll({ fd, look });
     this.#measureBuffer();
   }
 

@@ -39,12 +39,12 @@ import {
 const HEADERS_V4 = 28;
 const HEADERS_V6 = 48;
 const SLOTS = 32;
+/** So much is a turn: a batch of full datagrams, or some batches of the small ones that the reference sends. */
+const TURN_BYTES = 32_768;
 /** Room behind a datagram, so that its last padding may be read as a word. */
 const SLOT_BYTES = DATAGRAM_MAX_BYTES + 4;
 /** The link is a cable: what it carries does not pass a router. */
 const HOPS = 1;
-/** A node with many small datagrams to send wakes nobody for each; what comes in one burst has come by then. */
-const GATHER_MICROSECONDS = 1500;
 
 interface Sockets {
   readonly receiveFd: number;
@@ -133,12 +133,24 @@ export class DatagramLink implements Link {
     );
   }
 
+  /** Takes what is there, as much as a turn may take; answers how many datagrams, or `MORE`. */
   #receive(fd: number): number {
-    const count = native.receiveBatch(fd, this.#bytes, SLOT_BYTES, this.#slots, this.#lengths);
-    if (count < 0) {
-      if (count !== -EAGAIN) this.traffic.receiveErrors += 1;
-      return 0;
-    }
+    const before = this.traffic.datagramsReceived;
+    const enough = this.traffic.bytesReceived + TURN_BYTES;
+    let accepted = false;
+    let count: number;
+    do {
+      count = native.receiveBatch(fd, this.#bytes, SLOT_BYTES, this.#slots, this.#lengths);
+      if (count < 0 && count !== -EAGAIN) this.traffic.receiveErrors += 1;
+      if (this.#take(count)) accepted = true;
+    } while (count === this.#slots && this.traffic.bytesReceived < enough);
+    const taken = this.traffic.datagramsReceived - before;
+    if (taken > 0) this.#events.onTurn(accepted);
+    return count === this.#slots ? MORE : taken;
+  }
+
+  /** Whether any of the first `count` datagrams was what this link is for. */
+  #take(count: number): boolean {
     let accepted = false;
     for (let i = 0; i < count; i++) {
       const length = Math.min(this.#lengths[i]!, DATAGRAM_MAX_BYTES);
@@ -148,8 +160,7 @@ export class DatagramLink implements Link {
         accepted = true;
       }
     }
-    this.#events.onTurn(accepted);
-    return count === this.#slots ? MORE : count;
+    return accepted;
   }
 
   #open(): Sockets {
@@ -175,7 +186,6 @@ export class DatagramLink implements Link {
     const receive = new PacedPoll({
       fd: receiveFd,
       look: () => this.#receive(receiveFd),
-      gatherMicroseconds: GATHER_MICROSECONDS,
     });
     receive.bufferBytes = receiveBufferSize(receiveFd);
     const send = new native.Poll(sendFd, () => {
