@@ -374,44 +374,88 @@ describe("a netlink socket", () => {
     await turn();
   });
 
-  it("receives ahead while the caller does something else", () => {
+  /** A ring of two parts of two datagrams of four bytes. */
+  function ring(fd: number) {
+    const arena = new Uint8Array(16);
+    const lengths = new Int32Array(4);
+    const senders = new Uint8Array(64);
+    const ahead = new native.ReceiveAhead(fd, arena, 4, 2, lengths, senders, 16, 2);
+    return { arena, lengths, ahead };
+  }
+
+  it("receives ahead while the caller does something else, part by part", async () => {
     const { fd: receiver, address } = bound();
     const sender = open(c.AF_INET, c.SOCK_DGRAM);
-    const arena = new Uint8Array(8);
-    const lengths = new Int32Array(2);
-    const ahead = new native.ReceiveAhead(receiver, arena, 4, 2, lengths, new Uint8Array(32), 16);
-    native.sendTo(sender, bytes(1, 2, 3), address);
+    const send = (...values: number[]) => {
+      for (const value of values) native.sendTo(sender, bytes(value, 0), address);
+    };
+    const { arena, lengths, ahead } = ring(receiver);
+    native.close(receiver); // It has a descriptor of its own.
+    send(1, 2, 3, 4, 5, 6, 7);
+    expect(ahead.next()).toBe(2); // Without `start`, now.
+    expect([arena[0], arena[4], lengths[0]]).toEqual([1, 2, 2]);
     expect(ahead.start()).toBe(0);
     expect(ahead.start()).toBe(-EBUSY);
-    expect(ahead.finish()).toBe(1);
-    expect([...arena.subarray(0, 3)]).toEqual([1, 2, 3]);
-    expect(lengths[0]).toBe(3);
-    native.close(receiver);
-    native.sendTo(sender, bytes(4), address);
-    expect(ahead.finish()).toBe(1); // Through the descriptor of its own, without `start`.
-    expect(ahead.finish()).toBe(-c.EAGAIN);
-    expect(ahead.start()).toBe(0);
+    expect(ahead.next()).toBe(2);
+    expect([arena[8], arena[12], lengths[2]]).toEqual([3, 4, 2]);
+    expect(ahead.next()).toBe(2); // Round again.
+    expect([arena[0], arena[4]]).toEqual([5, 6]);
+    expect(ahead.next()).toBe(1);
+    expect(arena[8]).toBe(7);
+    // A part that was not full was the last one, whatever comes later.
+    send(8);
+    expect(ahead.next()).toBe(-c.EAGAIN);
+    expect(ahead.next()).toBe(-c.EAGAIN);
+    expect(ahead.stop()).toBe(0);
+    expect(ahead.next()).toBe(1);
+    expect(arena[0]).toBe(8);
+  });
+
+  it("receives no further ahead than there is room", async () => {
+    const { fd: receiver, address } = bound();
+    const sender = open(c.AF_INET, c.SOCK_DGRAM);
+    const { arena, ahead } = ring(receiver);
+    for (let i = 1; i <= 8; i++) native.sendTo(sender, bytes(i), address);
+    ahead.next();
+    ahead.start();
+    await turn();
+    expect([arena[0], arena[4]]).toEqual([1, 2]); // The part that the caller has.
+    ahead.next();
+    await turn();
+    expect([arena[8], arena[12]]).toEqual([3, 4]);
     expect(ahead.close()).toBe(0);
-    expect(ahead.finish()).toBe(-c.EBADF);
+    expect(ahead.next()).toBe(-c.EBADF);
   });
 
   it("receives ahead into what it was given, and nowhere else", () => {
     const { fd: receiver } = bound();
-    const refused = (slotBytes: number, slots: number, stride: number) =>
+    const made = (slotBytes: number, slots: number, stride: number, parts: number) =>
       new native.ReceiveAhead(
         receiver,
-        new Uint8Array(8),
+        new Uint8Array(16),
         slotBytes,
         slots,
-        new Int32Array(2),
-        new Uint8Array(8),
+        new Int32Array(4),
+        new Uint8Array(16),
         stride,
-      ).finish();
-    expect(refused(4, 3, 1)).toBe(-c.EINVAL);
-    expect(refused(4, 2, 5)).toBe(-c.EINVAL);
-    expect(refused(-1, 2, 4)).toBe(-c.EINVAL);
+        parts,
+      );
+    for (const wrong of [
+      [4, 3, 1, 2],
+      [4, 2, 5, 2],
+      [-1, 2, 4, 2],
+      [4, 2, 4, 3],
+      [4, 2, 4, 0],
+      [4, 2, 4, -1],
+      [4, -2, 4, 2],
+      [4, 2, 4, 1 << 20],
+    ] as [number, number, number, number][]) {
+      expect(made(...wrong).next(), wrong.join()).toBe(-c.EINVAL);
+    }
+    expect(made(4, 2, 4, 2).next()).toBe(-c.EAGAIN);
+    expect(made(4, 2, 4, 1).start()).toBe(-c.EINVAL);
     expect(
-      () => new native.ReceiveAhead(0, 5 as never, 1, 1, new Int32Array(1), bytes(), 1),
+      () => new native.ReceiveAhead(0, 5 as never, 1, 1, new Int32Array(1), bytes(), 1, 2),
     ).toThrow(TypeError);
   });
 

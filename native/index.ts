@@ -29,12 +29,21 @@ export interface Poll {
   close(): number;
 }
 
-/** Receives a batch on another thread, as `receiveBatchFrom` does it, into memory that nobody else uses meanwhile. */
+/**
+ * Receives batches on another thread, as `receiveBatchFrom` does it, into memory that is divided into equal parts, one
+ * for each batch, one after the other.
+ */
 export interface ReceiveAhead {
+  /** From now on the thread receives into the parts from the second one on, round and round, until a batch is not full. */
   start(): number;
-  /** Waits until it has come: what `receiveBatchFrom` answers. Without `start`, receives now. */
-  finish(): number;
-  /** Waits for what was started. The object is of no use any more. */
+  /**
+   * Gives the last part back and waits for the next one: what `receiveBatchFrom` answered, or -EAGAIN behind a batch that
+   * was not full. Without `start`, receives now, into the first part.
+   */
+  next(): number;
+  /** Waits for what is being received, and forgets what nobody asked for: the state before `start`. */
+  stop(): number;
+  /** As `stop`. The object is of no use any more. */
   close(): number;
 }
 
@@ -92,7 +101,9 @@ interface Native {
     length: number,
     callback: (result: number) => void,
   ): number;
-  readonly ReceiveAhead: new (...batch: Parameters<Native["receiveBatchFrom"]>) => ReceiveAhead;
+  readonly ReceiveAhead: new (
+    ...batch: [...Parameters<Native["receiveBatchFrom"]>, parts: number]
+  ) => ReceiveAhead;
   receive(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   readonly Poll: new (fd: number, callback: PollCallback) => Poll;

@@ -38,13 +38,16 @@ function bound(type) {
 /** One that is awaited, one that is closed while it may be on its way, and one that nobody closes. */
 function receiveAhead(fd, sender, arena, address) {
   const made = () => {
-    const slots = [arena.subarray(0, 20), 10, 2, new Int32Array(2), new Uint8Array(32), 16];
-    return new native.ReceiveAhead(fd, ...slots);
+    const slots = [arena.subarray(0, 40), 10, 2, new Int32Array(4), new Uint8Array(64), 16];
+    return new native.ReceiveAhead(fd, ...slots, 2);
   };
   const [awaited, closed, forgotten] = [made(), made(), made()];
-  native.sendTo(sender, arena.subarray(0, 10), address);
+  for (let i = 0; i < 5; i++) native.sendTo(sender, arena.subarray(0, 10), address);
+  awaited.next();
   awaited.start();
-  awaited.finish();
+  awaited.next();
+  awaited.next();
+  awaited.stop();
   awaited.close();
   closed.start();
   closed.close();

@@ -89,9 +89,9 @@ class Slots {
     this.senders = new Uint8Array(count * ADDRESS_BYTES);
   }
 
-  /** Visit the messages of the first `count` datagrams that the kernel has sent. */
-  visit(count: number, visit: MessageVisitor): void {
-    for (let i = 0; i < count; i++) {
+  /** Visit the messages of the `count` datagrams from `first` on, as far as the kernel has sent them. */
+  visit(first: number, count: number, visit: MessageVisitor): void {
+    for (let i = first; i < first + count; i++) {
       if (readI32(this.senders, i * ADDRESS_BYTES + 4) !== 0) continue;
       const start = i * this.bytes;
       const length = this.lengths[i]!;
@@ -127,56 +127,63 @@ export class MessageReader {
       senders,
       ADDRESS_BYTES,
     );
-    this.#slots.visit(count, visit);
+    this.#slots.visit(0, count, visit);
     return count;
   }
 }
 
+/** So many parts of a dump are there: one is visited, the others are filled meanwhile. */
+const DUMP_PARTS = 4;
+
 /**
- * As `MessageReader`, for dumps: the kernel writes the next part while this one is visited. Nothing else may be asked
+ * As `MessageReader`, for dumps: the kernel writes the next parts while this one is visited. Nothing else may be asked
  * through the socket before the dump has ended and `settle` was called.
  */
 export class DumpReader {
+  /** Datagrams of a part. */
   readonly slots: number;
-  #next: { readonly slots: Slots; readonly ahead: native.ReceiveAhead };
-  #other: { readonly slots: Slots; readonly ahead: native.ReceiveAhead };
-  #isStarted = false;
+  readonly #memory: Slots;
+  readonly #ahead: native.ReceiveAhead;
+  #isAhead = false;
+  #part = 0;
 
   constructor(fd: number, slotBytes: number, slots: number) {
-    const part = () => {
-      const memory = new Slots(slotBytes, slots);
-      const { arena, lengths, senders } = memory;
-      const { ReceiveAhead } = native;
-      const ahead = new ReceiveAhead(fd, arena, slotBytes, slots, lengths, senders, ADDRESS_BYTES);
-      return { slots: memory, ahead };
-    };
     this.slots = slots;
-    this.#next = part();
-    this.#other = part();
+    this.#memory = new Slots(slotBytes, slots * DUMP_PARTS);
+    const { arena, lengths, senders } = this.#memory;
+    this.#ahead = new native.ReceiveAhead(
+      fd,
+      arena,
+      slotBytes,
+      slots,
+      lengths,
+      senders,
+      ADDRESS_BYTES,
+      DUMP_PARTS,
+    );
   }
 
   /** As `MessageReader.read`. */
   read(visit: MessageVisitor): number {
-    const part = this.#next;
-    const count = part.ahead.finish();
+    const count = this.#ahead.next();
+    this.#part = this.#isAhead ? (this.#part + 1) % DUMP_PARTS : 0;
     // A short dump is over by now, and worth no thread.
-    this.#isStarted = count === this.slots;
-    if (this.#isStarted) this.#other.ahead.start();
-    this.#next = this.#other;
-    this.#other = part;
-    part.slots.visit(count, visit);
+    if (count === this.slots && !this.#isAhead) {
+      this.#ahead.start();
+      this.#isAhead = true;
+    }
+    this.#memory.visit(this.#part * this.slots, count, visit);
     return count;
   }
 
   /** The dump has ended: what is still being received is nothing. */
   settle(): void {
-    if (this.#isStarted) this.#next.ahead.finish();
-    this.#isStarted = false;
+    this.#ahead.stop();
+    this.#isAhead = false;
   }
 
   close(): void {
-    this.#next.ahead.close();
-    this.#other.ahead.close();
+    this.#ahead.close();
   }
 }
 

@@ -17,11 +17,14 @@ import { checkSelection } from "./legality.ts";
 import { flowDump, flowVisitor } from "./list.ts";
 import { FlowPrinter } from "./printing.ts";
 
-/** Deletions from which on they travel. A datagram of a dump holds some 270 entries at the most. */
-const ENOUGH = 256;
-const CAPACITY = 1024;
-/** Bytes of lines from which on they are written. */
-const PIECE_BYTES = 1 << 17;
+/** Datagrams of a dump that are read before deletions may travel: of 32 KiB each. */
+const PART_DATAGRAMS = 2;
+/** Bytes of deletions from which on they travel. A deletion is shorter than the entry it was made from, so a part fits behind. */
+const ENOUGH_BYTES = 60 << 10;
+/** More deletions than a batch has room for: each takes 64 bytes and more. */
+const CAPACITY = 2048;
+/** Room for the lines of most trips. */
+const LINES_BYTES = 1 << 18;
 
 export async function deleteFlows(command: Command, context: Context): Promise<number> {
   checkSelection(command);
@@ -33,11 +36,11 @@ export async function deleteFlows(command: Command, context: Context): Promise<n
     if (deletions.failure === 0 && matches(flow)) deletions.add(flow);
   });
   const request = flowDump(IPCTNL_MSG_CT_GET, command.family, (w) => encodeDumpFilter(w, template));
-  const refused = session.beginDump(request, 1);
+  const refused = session.beginDump(request, PART_DATAGRAMS);
   let errno = refused === 0 ? undefined : refused;
   while (errno === undefined) {
     errno = session.continueDump(visit);
-    if (deletions.waiting >= ENOUGH) await deletions.depart();
+    if (deletions.waitingBytes >= ENOUGH_BYTES) await deletions.depart();
   }
   await deletions.finish();
   succeed("delete", deletions.failure || errno);
@@ -60,7 +63,6 @@ class Deletions {
   /** The first errno that ends the command. */
   failure = 0;
   readonly #printer: FlowPrinter;
-  readonly #out = new LineWriter(PIECE_BYTES * 2);
   #filling: Trip;
   /** Trips that are neither made ready nor on their way. */
   readonly #resting: Trip[] = [];
@@ -72,7 +74,7 @@ class Deletions {
     const numbers = new RequestNumbers();
     const trip = (): Trip => ({
       batch: new RequestBatch(changes, "flush", CAPACITY, numbers),
-      lines: new LineWriter(PIECE_BYTES),
+      lines: new LineWriter(LINES_BYTES),
       starts: new Int32Array(CAPACITY + 1),
     });
     this.#filling = trip();
@@ -80,9 +82,10 @@ class Deletions {
     this.#printer = new FlowPrinter(command, undefined, () => this.#filling.lines);
   }
 
-  /** Deletions that have not departed. */
-  get waiting(): number {
-    return this.#filling.batch.count;
+  /** Bytes of the deletions that have not departed. */
+  get waitingBytes(): number {
+    const { batch } = this.#filling;
+    return batch.count === 0 ? 0 : batch.writer.length;
   }
 
   add(flow: FlowRegister): void {
@@ -109,28 +112,26 @@ class Deletions {
   }
 
   async finish(): Promise<void> {
-    if (this.waiting > 0) await this.depart();
+    if (this.waitingBytes > 0) await this.depart();
     await Promise.all(this.#travelling);
-    this.#write();
   }
 
-  /** Lines of what was deleted; what had gone by itself is no mistake. */
+  /** Writes the lines of what was deleted; what had gone by itself is no mistake. */
   #arrived({ batch, lines, starts }: Trip, count: number): void {
+    let kept = 0;
     for (let i = 0; i < count; i++) {
       const errno = batch.errorOf(i);
+      const start = starts[i]!;
+      const end = starts[i + 1]!;
       if (errno === 0) {
+        if (kept < start) lines.bytes.copyWithin(kept, start, end);
+        kept += end - start;
         this.count += 1;
-        this.#out.copy(lines, starts[i]!, starts[i + 1]!);
       } else if (errno !== ENOENT) {
         this.failure ||= errno;
       }
     }
+    if (kept > 0) writeOut(lines.bytes, kept);
     lines.cut();
-    if (this.#out.length >= PIECE_BYTES) this.#write();
-  }
-
-  #write(): void {
-    if (this.#out.length > 0) writeOut(this.#out.bytes, this.#out.length);
-    this.#out.cut();
   }
 }
