@@ -14,7 +14,7 @@ import {
   setScheduler,
   socket,
 } from "../../native/index.ts";
-import { unixAddress } from "../../src/runtime/unix-datagram.ts";
+import { unixAddress } from "../../src/runtime/unix-address.ts";
 import { pause } from "./packets.ts";
 
 export interface Probe {

@@ -4,6 +4,7 @@
  * A client loads no more than it needs to find the socket and to speak through it; the daemon's parts are
  * loaded by the daemon alone. Described in: doc/conntrackd.md.
  */
+import { writeOut, writeOutText } from "../runtime/standard-output.ts";
 import { type CommandLine, parseCommandLine } from "./conntrackd-options.ts";
 import { usageText, versionText } from "./conntrackd-usage.ts";
 
@@ -23,13 +24,13 @@ async function main(): Promise<number | undefined> {
   const line = parseCommandLine(process.argv.slice(2));
   switch (line.kind) {
     case "version":
-      process.stdout.write(versionText(FLOWKEEPER_VERSION, line.isLong));
+      writeOutText(versionText(FLOWKEEPER_VERSION, line.isLong));
       return 0;
     case "help":
-      process.stdout.write(usageText("conntrackd"));
+      writeOutText(usageText("conntrackd"));
       return 0;
     case "error":
-      if (line.usage) process.stdout.write(usageText("conntrackd"));
+      if (line.usage) writeOutText(usageText("conntrackd"));
       (await voice()).error(line.message);
       return 1;
     case "request":
@@ -62,7 +63,7 @@ async function request(line: RequestLine): Promise<number> {
   for (const text of line.warnings) speak.warning(text);
   const path = await findSocketPath(line.configFile, speak);
   if (path === undefined) return 1;
-  const { exitCode, message } = await requestDaemon(path, line.code, process.stdout);
+  const { exitCode, message } = await requestDaemon(path, line.code, (bytes) => writeOut(bytes));
   if (message !== undefined) speak.error(message);
   return exitCode;
 }

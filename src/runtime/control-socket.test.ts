@@ -52,8 +52,7 @@ async function open(limits = {}): Promise<ControlServer> {
 
 async function ask(code: number): Promise<{ exitCode: number; text: string }> {
   const pieces: Uint8Array[] = [];
-  const output = { write: (bytes: Uint8Array) => pieces.push(bytes) > 0, once: () => undefined };
-  const { exitCode } = await requestDaemon(path, code, output);
+  const { exitCode } = await requestDaemon(path, code, (bytes) => pieces.push(bytes.slice()));
   return { exitCode, text: Buffer.concat(pieces).toString() };
 }
 
@@ -183,7 +182,7 @@ describe("control socket", () => {
     );
   });
   it("tells a client that nobody listens", async () => {
-    const output = { write: () => true, once: () => undefined };
-    expect(await requestDaemon(path, 21, output)).toEqual({ exitCode: 1, message: CANNOT_CONNECT });
+    const never = () => expect.unreachable();
+    expect(await requestDaemon(path, 21, never)).toEqual({ exitCode: 1, message: CANNOT_CONNECT });
   });
 });

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { acquireLock, type Owner, procTable } from "./lock-file.ts";
 import { EQUAL_LINES_PER_SECOND, Log } from "./log.ts";
 import { SystemdNotifier } from "./systemd.ts";
-import { unixAddress } from "./unix-datagram.ts";
+import { unixAddress } from "./unix-address.ts";
 
 let directory: string;
 let time: Date;

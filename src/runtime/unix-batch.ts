@@ -3,7 +3,9 @@
  * sends up to 256. A listener that is slow is given time, within a bound; what does not fit is
  * dropped and counted. Nothing waits for a listener.
  */
-import { type DatagramCalls, unixAddress } from "./unix-datagram.ts";
+import { AF_UNIX } from "../../native/constants.ts";
+import { unixAddress } from "./unix-address.ts";
+import type { DatagramCalls } from "./unix-datagram.ts";
 
 /** The calls of the native addon that are needed here; a test lends its own. */
 export interface BatchCalls extends Pick<DatagramCalls, "socket" | "close"> {
@@ -34,7 +36,6 @@ const CALL_MESSAGES = 256;
 const PATIENCE_MS = 1;
 const EAGAIN = -11;
 const ENOBUFS = -105;
-const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 
 export class UnixBatch {

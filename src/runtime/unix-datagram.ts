@@ -5,6 +5,9 @@
  * caller learns it from the negative errno.
  */
 
+import { AF_UNIX } from "../../native/constants.ts";
+import { unixAddress } from "./unix-address.ts";
+
 /** The calls of the native addon that are needed here; a test lends its own. */
 export interface DatagramCalls {
   socket(domain: number, type: number, protocol: number): number;
@@ -12,24 +15,8 @@ export interface DatagramCalls {
   close(fd: number): number;
 }
 
-const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const EINVAL = 22;
-/** `sun_path`, with its NUL for a path in the file system. */
-const PATH_MAX_BYTES = 108;
-
-/** `struct sockaddr_un`. `@name` is an abstract socket. Undefined: empty or too long. */
-export function unixAddress(path: string): Uint8Array | undefined {
-  const name = new TextEncoder().encode(path);
-  const isAbstract = path.startsWith("@");
-  const size = isAbstract ? name.length : name.length + 1;
-  if (name.length === 0 || size > PATH_MAX_BYTES) return undefined;
-  const address = new Uint8Array(2 + size);
-  address[0] = AF_UNIX;
-  address.set(name, 2);
-  if (isAbstract) address[2] = 0;
-  return address;
-}
 
 export class UnixDatagram {
   readonly #calls: DatagramCalls;

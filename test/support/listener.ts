@@ -1,7 +1,7 @@
 /** A local datagram socket that takes down what it is sent: systemd and the system log, as far as a daemon sees them. */
 import { rmSync } from "node:fs";
 import { bind, close, receive, socket } from "../../native/index.ts";
-import { unixAddress } from "../../src/runtime/unix-datagram.ts";
+import { unixAddress } from "../../src/runtime/unix-address.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
