@@ -149,15 +149,17 @@ for (const [client, daemon] of strangers) {
     });
     afterAll(() => pair?.destroy());
 
-    it("one of them never reads, one ends in the middle, the others are served", async () => {
+    const start = () => {
       const { conntrackd, namespace } = pair.a;
+      const argv = [findDaemon(client) ?? "", "-C", conntrackd.configPath, "-e"];
+      const child = namespace.spawn(argv, { stdio: ["ignore", "pipe", "inherit"] });
+      if (child.stdout === null) throw new Error("there is no output");
+      return { child, ended: once(child, "close"), stdout: child.stdout };
+    };
+
+    it("one of them never reads, one ends in the middle, the others are served", async () => {
+      const { conntrackd } = pair.a;
       const pids = conntrackd.pids();
-      const start = () => {
-        const argv = [findDaemon(client) ?? "", "-C", conntrackd.configPath, "-e"];
-        const child = namespace.spawn(argv, { stdio: ["ignore", "pipe", "inherit"] });
-        if (child.stdout === null) throw new Error("there is no output");
-        return { child, ended: once(child, "close"), stdout: child.stdout };
-      };
       const silent = start();
       const leaver = start();
       leaver.stdout.once("data", () => leaver.child.kill("SIGKILL"));
@@ -171,6 +173,12 @@ for (const [client, daemon] of strangers) {
       expect((await conntrackd.caches()).external).toBe(FEW_FLOWS);
       expect(await lines(silent.stdout)).toBe(FEW_FLOWS);
       await waitFor(() => conntrackd.pids().join() === pids.join(), { what: "one daemon again" });
+    });
+
+    it("one whose reader has gone ends of the broken pipe", async () => {
+      const { ended, stdout } = start();
+      stdout.once("data", () => stdout.destroy());
+      expect(await ended).toEqual([null, "SIGPIPE"]);
     });
   });
 }
