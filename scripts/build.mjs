@@ -21,6 +21,11 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
 /** Programs that people run: a launcher each in bin/. */
 const programs = { nfct: "src/cli/nfct.ts" };
+/** Settings of V8 from its start on: it asks for them when it makes its heap, and not again. */
+const settings = {
+  // The tables lie outside of the heap: what little is in it is not worth a collection whenever there is a pause.
+  conntrackd: ["--no-memory-reducer"],
+};
 /** A configuration without a mistake, and one with some, about which the parser is asked. */
 const example = path.join(root, "doc/sync/ftfw/conntrackd.conf");
 const mistaken = path.join(root, "test/fixtures/lint/firewall-a.conf");
@@ -30,14 +35,20 @@ const mistaken = path.join(root, "test/fixtures/lint/firewall-a.conf");
  */
 const quickPrograms = {
   conntrack: { file: "src/cli/conntrack.ts", run: { words: ["-C"] } },
-  conntrackd: { file: "src/cli/conntrackd.ts", run: { words: ["-C", example, "-s"] } },
+  conntrackd: {
+    file: "src/cli/conntrackd.ts",
+    run: { words: ["-C", example, "-s"], flags: settings.conntrackd },
+  },
   "conntrackd-lint": { file: "src/cli/conntrackd-lint.ts", run: { words: ["--version"] } },
 };
 /** What the quick programs load when they need it, in files of their own. */
 const quickParts = {
   "conntrackd-daemon": {
     file: "src/cli/conntrackd-daemon.ts",
-    run: { call: `module.exports.loadConfig(${JSON.stringify(example)}, {});` },
+    run: {
+      call: `module.exports.loadConfig(${JSON.stringify(example)}, {});`,
+      flags: settings.conntrackd,
+    },
     sources: /\/(conntrackd-daemon|config-file)\.ts$/,
   },
   "config-lint": {
@@ -51,8 +62,13 @@ const quickParts = {
     sources: /\/lint-server\.ts$/,
   },
 };
-/** First words that a launcher gives to a program of their own, which the other commands then know nothing of. */
-const ownPrograms = { conntrack: { top: "src/cli/conntrack-top.ts" } };
+/** What launchers start for a first word, instead of their own program. */
+const firstWords = {
+  conntrack: { top: "conntrack-top.mjs" },
+  conntrackd: { "config-lint": "conntrackd-lint.cjs" },
+};
+/** Programs of which the commands that they belong to know nothing. */
+const ownPrograms = { "conntrack-top": "src/cli/conntrack-top.ts" };
 /** Programs of the project's own. */
 const tools = { demo: "lab/demo.ts", bench: "bench/main.ts" };
 
@@ -77,7 +93,7 @@ export async function build({ quiet = false } = {}) {
   await bundle({
     ...common,
     entryPoints: Object.fromEntries(
-      Object.entries({ ...programs, ...ownBundles(), ...tools }).filter(([, file]) =>
+      Object.entries({ ...programs, ...ownPrograms, ...tools }).filter(([, file]) =>
         existsSync(path.join(root, file)),
       ),
     ),
@@ -114,14 +130,6 @@ export async function build({ quiet = false } = {}) {
   for (const name of Object.keys(quickPrograms)) writeLauncher(name, `${name}.cjs`);
 }
 
-function ownBundles() {
-  return Object.fromEntries(
-    Object.entries(ownPrograms).flatMap(([name, words]) =>
-      Object.entries(words).map(([word, file]) => [`${name}-${word}`, file]),
-    ),
-  );
-}
-
 /** Whoever loads a part at run time finds it in that part's file. */
 const partsApart = {
   name: "parts-apart",
@@ -147,12 +155,12 @@ function writeLauncher(name, main) {
   mkdirSync(bin, { recursive: true });
   const file = path.join(bin, name);
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-  const start = (bundle) =>
-    `exec ${quote(process.execPath)} ${quote(path.join(root, "dist", bundle))} "$@"`;
-  const own = Object.keys(ownPrograms[name] ?? {}).map(
-    (word) => `if [ "$1" = ${word} ]; then shift; ${start(`${name}-${word}.mjs`)}; fi\n`,
+  const start = (bundle, flags = []) =>
+    `exec ${[process.execPath, ...flags, path.join(root, "dist", bundle)].map(quote).join(" ")} "$@"`;
+  const own = Object.entries(firstWords[name] ?? {}).map(
+    ([word, bundle]) => `if [ "$1" = ${word} ]; then shift; ${start(bundle)}; fi\n`,
   );
-  writeFileSync(file, `#!/bin/sh\n${own.join("")}${start(main)}\n`);
+  writeFileSync(file, `#!/bin/sh\n${own.join("")}${start(main, settings[name])}\n`);
   chmodSync(file, 0o755);
 }
 

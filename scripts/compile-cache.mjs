@@ -31,9 +31,9 @@ CALL
 
 /**
  * `folder/name.cjs` becomes a loader of itself. `words` is its command line when it is run for the cache, and `call` what
- * is done with its exports then; both must do no harm.
+ * is done with its exports then; both must do no harm. The cache is of use to a V8 with the same `flags` alone.
  */
-export function addCompileCache(folder, name, { words = [], call = "" }) {
+export function addCompileCache(folder, name, { words = [], call = "", flags = [] }) {
   const program = `${name}-program.cjs`;
   const compile = COMPILE.replace("NAME", JSON.stringify(program));
   renameSync(path.join(folder, `${name}.cjs`), path.join(folder, program));
@@ -43,5 +43,5 @@ export function addCompileCache(folder, name, { words = [], call = "" }) {
     .replace("ARGUMENTS", JSON.stringify(words))
     .replace("CALL", call)
     .replace("file, __dirname)", `file, ${JSON.stringify(folder)})`);
-  spawnSync(process.execPath, ["-e", script], { stdio: "ignore" });
+  spawnSync(process.execPath, [...flags, "-e", script], { stdio: "ignore" });
 }

@@ -4,7 +4,6 @@
  *
  * Described in: doc/conntrackd.md.
  */
-import { setFlagsFromString } from "node:v8";
 import * as native from "../../native/index.ts";
 import { unsupported } from "../config/index.ts";
 import type { Voice } from "../runtime/config-bytes.ts";
@@ -41,8 +40,6 @@ export async function serve(options: ServeOptions): Promise<number | undefined> 
     log.leaveTerminal();
     leaveTerminal(readyVariable);
   };
-  // The tables lie outside of the heap: what little is in it is not worth a collection whenever there is a pause.
-  setFlagsFromString("--no-memory-reducer");
   try {
     return (await Daemon.start({ config, log, onReady })) === undefined ? 1 : undefined;
   } catch (error) {

@@ -17,10 +17,6 @@ type DaemonLine = Extract<CommandLine, { kind: "daemon" }>;
 type RequestLine = Extract<CommandLine, { kind: "request" }>;
 
 async function main(): Promise<number | undefined> {
-  // Not of the reference, which takes letters behind a dash there.
-  if (process.argv[2] === "config-lint") {
-    return (await import("./lint-main.ts")).lintMain(process.argv.slice(3));
-  }
   const line = parseCommandLine(process.argv.slice(2));
   switch (line.kind) {
     case "version":

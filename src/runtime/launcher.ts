@@ -10,10 +10,10 @@ import { SystemdNotifier } from "./systemd.ts";
 /** Where the daemon finds the pipe to its launcher. */
 const READY_FD = 3;
 
-/** Start the daemon with these arguments; the exit status to leave with. */
+/** Start the daemon with these arguments, and the settings of this Node; the exit status to leave with. */
 export function launchDaemon(args: readonly string[], variable: string): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, [...process.execArgv, ...args], {
       detached: true,
       stdio: ["ignore", "inherit", "inherit", "pipe"],
       env: { ...process.env, [variable]: String(READY_FD) },
