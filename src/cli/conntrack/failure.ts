@@ -35,6 +35,11 @@ export function usageFailure(message: string): Failure {
   return new Failure(message, EXIT_USAGE);
 }
 
+/** What is no protocol, or, in the words of the reference, no family. */
+export function unsupportedProtocol(text: string): Failure {
+  return usageFailure(`\`${text}' unsupported protocol`);
+}
+
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
