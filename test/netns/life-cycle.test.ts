@@ -68,6 +68,20 @@ const addFlow = () =>
 const endFlow = () => space.runOk(["conntrack", "-D", ...flow.split(" ")]);
 
 describeOnKernel("starting with -d", ["ours"], () => {
+  it("collects no heap in pauses: V8 is told so at the start of the launcher, and of the daemon", async () => {
+    const at = daemon();
+    const told = join(lab.dir, "told");
+    const file = join(lab.dir, "tell.mjs");
+    writeFileSync(
+      file,
+      `import { appendFileSync } from "node:fs";
+       appendFileSync(${JSON.stringify(told)}, process.execArgv.join() + "\\n");`,
+    );
+    await at.start({ NODE_OPTIONS: `--import=${file}` });
+    expect(readFileSync(told, "utf8")).toBe("--no-memory-reducer\n".repeat(2));
+    await at.stop();
+  });
+
   it("returns in silence when the daemon answers, and the daemon goes on", async () => {
     const at = daemon();
     const outcome = await at.command("-d");
