@@ -167,8 +167,10 @@ export class DumpReader {
   read(visit: MessageVisitor): number {
     const count = this.#ahead.next();
     this.#part = this.#isAhead ? (this.#part + 1) % DUMP_PARTS : 0;
-    // A short dump is over by now, and worth no thread.
-    if (count === this.slots && !this.#isAhead) {
+    // A part that is not full is the last one, also where the dump broke off. A short dump is worth no thread.
+    if (count !== this.slots) {
+      this.settle();
+    } else if (!this.#isAhead) {
       this.#ahead.start();
       this.#isAhead = true;
     }
