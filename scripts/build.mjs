@@ -19,8 +19,6 @@ import { addCompileCache } from "./compile-cache.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
-/** Programs that people run: a launcher each in bin/. */
-const programs = { nfct: "src/cli/nfct.ts" };
 /** Settings of V8 from its start on: it asks for them when it makes its heap, and not again. */
 const settings = {
   // The tables lie outside of the heap: what little is in it is not worth a collection whenever there is a pause.
@@ -30,19 +28,20 @@ const settings = {
 const example = path.join(root, "doc/sync/ftfw/conntrackd.conf");
 const mistaken = path.join(root, "test/fixtures/lint/firewall-a.conf");
 /**
- * Programs that shall be there at once, because scripts call them in loops: one CommonJS file each, which Node
- * starts sooner than modules, with the code that it compiled when it ran for the cache.
+ * Programs that people run: a launcher each in bin/. They shall be there at once, because scripts call them in loops: one
+ * CommonJS file each, which Node starts sooner than modules, with the code that it compiled when it ran for the cache.
  */
-const quickPrograms = {
+const programs = {
   conntrack: { file: "src/cli/conntrack.ts", run: { words: ["-C"] } },
   conntrackd: {
     file: "src/cli/conntrackd.ts",
     run: { words: ["-C", example, "-s"], flags: settings.conntrackd },
   },
   "conntrackd-lint": { file: "src/cli/conntrackd-lint.ts", run: { words: ["--version"] } },
+  nfct: { file: "src/cli/nfct.ts", run: { words: ["version"] } },
 };
-/** What the quick programs load when they need it, in files of their own. */
-const quickParts = {
+/** What these programs load when they need it, in files of their own. */
+const parts = {
   "conntrackd-daemon": {
     file: "src/cli/conntrackd-daemon.ts",
     run: {
@@ -93,7 +92,7 @@ export async function build({ quiet = false } = {}) {
   await bundle({
     ...common,
     entryPoints: Object.fromEntries(
-      Object.entries({ ...programs, ...ownPrograms, ...tools }).filter(([, file]) =>
+      Object.entries({ ...ownPrograms, ...tools }).filter(([, file]) =>
         existsSync(path.join(root, file)),
       ),
     ),
@@ -108,37 +107,46 @@ export async function build({ quiet = false } = {}) {
       js: 'import { createRequire as nodeRequire } from "node:module"; const require = nodeRequire(import.meta.url);',
     },
   });
-  const quick = { ...quickPrograms, ...quickParts };
-  const files = Object.entries(quick).map(([name, { file }]) => [name, file]);
+  const bundles = { ...programs, ...parts };
+  const files = Object.entries(bundles).map(([name, { file }]) => [name, file]);
   await bundle({
     ...common,
     entryPoints: Object.fromEntries(files),
     outExtension: { ".js": ".cjs" },
     format: "cjs",
-    define: { ...define, "import.meta.url": "moduleUrl" },
-    banner: { js: 'const moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
+    define: { ...define, "import.meta.dirname": "__dirname" },
     supported: { "dynamic-import": false },
-    plugins: [partsApart],
+    plugins: [partsApart, processAsGlobal],
   });
   copyFileSync(
     path.join(root, "native/build/Release/flowkeeper.node"),
     path.join(dist, "flowkeeper.node"),
   );
-  for (const [name, { run }] of Object.entries(quick)) addCompileCache(dist, name, run);
+  for (const [name, { run }] of Object.entries(bundles)) addCompileCache(dist, name, run);
   replaceFolder(dist, path.join(root, "dist"));
-  for (const name of Object.keys(programs)) writeLauncher(name, `${name}.mjs`);
-  for (const name of Object.keys(quickPrograms)) writeLauncher(name, `${name}.cjs`);
+  for (const name of Object.keys(programs)) writeLauncher(name, `${name}.cjs`);
 }
 
 /** Whoever loads a part at run time finds it in that part's file. */
 const partsApart = {
   name: "parts-apart",
   setup({ onResolve }) {
-    for (const [name, { sources }] of Object.entries(quickParts)) {
+    for (const [name, { sources }] of Object.entries(parts)) {
       onResolve({ filter: sources }, ({ kind }) =>
         kind === "dynamic-import" ? { path: `./${name}.cjs`, external: true } : undefined,
       );
     }
+  },
+};
+
+/** `node:process` is the global: imported as a module, each importer would copy its hundred properties. */
+const processAsGlobal = {
+  name: "process-as-global",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:process$/ }, () => ({ path: "process", namespace: "global" }));
+    onLoad({ filter: /.*/, namespace: "global" }, ({ path: name }) => ({
+      contents: `const it = globalThis.${name}; export { it as default };`,
+    }));
   },
 };
 
@@ -160,7 +168,9 @@ function writeLauncher(name, main) {
   const own = Object.entries(firstWords[name] ?? {}).map(
     ([word, bundle]) => `if [ "$1" = ${word} ]; then shift; ${start(bundle)}; fi\n`,
   );
-  writeFileSync(file, `#!/bin/sh\n${own.join("")}${start(main, settings[name])}\n`);
+  // What Node would read at its start, for tens of milliseconds: nothing here speaks TLS.
+  const unset = "unset NODE_EXTRA_CA_CERTS\n";
+  writeFileSync(file, `#!/bin/sh\n${unset}${own.join("")}${start(main, settings[name])}\n`);
   chmodSync(file, 0o755);
 }
 

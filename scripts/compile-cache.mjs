@@ -10,7 +10,7 @@ import path from "node:path";
 const COMPILE = `const fs = require("node:fs");
 const vm = require("node:vm");
 const file = require("node:path").join(__dirname, NAME);
-const source = "(function (require, module, exports, __filename, __dirname) {" + fs.readFileSync(file, "latin1") + "\\n})";
+const source = "(function (require, module, exports, __filename, __dirname) {" + fs.readFileSync(file, "utf8") + "\\n})";
 `;
 
 const LOAD = `let cachedData;

@@ -7,26 +7,11 @@ import { writeErrText, writeOutText } from "../../runtime/standard-output.ts";
 import { wantsColor } from "./color.ts";
 import type { Command } from "./command.ts";
 import { Context } from "./context.ts";
-import { createFlow } from "./create.ts";
-import { deleteFlows } from "./delete.ts";
-import { followExpectations, followFlows } from "./events.ts";
-import {
-  countExpectations,
-  createExpectationOf,
-  deleteExpectationOf,
-  getExpectationOf,
-  listExpectations,
-} from "./expectations.ts";
 import { Failure } from "./failure.ts";
-import { flushTable } from "./flush.ts";
 import { needsLabels, readLabelMap, resolveLabels } from "./labels.ts";
 import { checkLegality } from "./legality.ts";
-import { getFlow, listFlows } from "./list.ts";
-import { loadFile } from "./load-file.ts";
 import { systemProtocol } from "./protocol-database.ts";
 import { CommandReader } from "./reading.ts";
-import { countFlows, printStatistics } from "./statistics.ts";
-import { updateFlows } from "./update.ts";
 import { usageText, versionText } from "./usage.ts";
 
 export const PROGRAM_NAME = "conntrack";
@@ -35,6 +20,7 @@ export const PROGRAM_NAME = "conntrack";
 export async function conntrack(args: readonly string[], version: string): Promise<number> {
   try {
     if ((args[0] === "-R" || args[0] === "--load-file") && args[1] !== undefined) {
+      const { loadFile } = await import("./load-file.ts");
       return await loadFile(args[1]);
     }
     const reader = new CommandReader({
@@ -67,51 +53,55 @@ export async function conntrack(args: readonly string[], version: string): Promi
   }
 }
 
-function execute(command: Command, context: Context): number | Promise<number> {
+/** Each verb's part is loaded by whoever says it: most of the program is for other verbs. */
+async function execute(command: Command, context: Context): Promise<number> {
   if (command.isOnExpectations) return executeOnExpectations(command, context);
   switch (command.verb) {
     case "list":
-      return listFlows(command, context);
+      return (await import("./list.ts")).listFlows(command, context);
     case "get":
-      return getFlow(command, context);
+      return (await import("./list.ts")).getFlow(command, context);
     case "delete":
-      return deleteFlows(command, context);
+      return (await import("./delete.ts")).deleteFlows(command, context);
     case "create":
     case "add":
-      return createFlow(command, context);
+      return (await import("./create.ts")).createFlow(command, context);
     case "update":
-      return updateFlows(command, context);
+      return (await import("./update.ts")).updateFlows(command, context);
     case "events":
-      return followFlows(command, context);
+      return (await import("./events.ts")).followFlows(command, context);
     case "flush":
-      return flushTable(command, context);
+      return (await import("./flush.ts")).flushTable(command, context);
     case "count":
-      return countFlows(command, context);
+      return (await import("./statistics.ts")).countFlows(command, context);
     case "statistics":
-      return printStatistics(command, context);
+      return (await import("./statistics.ts")).printStatistics(command, context);
     default:
       return 0;
   }
 }
 
-function executeOnExpectations(command: Command, context: Context): number | Promise<number> {
+async function executeOnExpectations(command: Command, context: Context): Promise<number> {
+  switch (command.verb) {
+    case "flush":
+      return (await import("./flush.ts")).flushTable(command, context);
+    case "statistics":
+      return (await import("./statistics.ts")).printStatistics(command, context);
+    case "events":
+      return (await import("./events.ts")).followExpectations(command);
+  }
+  const expectations = await import("./expectations.ts");
   switch (command.verb) {
     case "list":
-      return listExpectations(command, context);
+      return expectations.listExpectations(command, context);
     case "get":
-      return getExpectationOf(command, context);
+      return expectations.getExpectationOf(command, context);
     case "delete":
-      return deleteExpectationOf(command, context);
+      return expectations.deleteExpectationOf(command, context);
     case "create":
-      return createExpectationOf(command, context);
-    case "events":
-      return followExpectations(command);
+      return expectations.createExpectationOf(command, context);
     case "count":
-      return countExpectations(command, context);
-    case "flush":
-      return flushTable(command, context);
-    case "statistics":
-      return printStatistics(command, context);
+      return expectations.countExpectations(command, context);
     default:
       return 0;
   }
