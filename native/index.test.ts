@@ -109,6 +109,53 @@ describe("datagrams", () => {
     expect([...into.subarray(1, 3)]).toEqual([2, 3]);
   });
 
+  it("of one size pass as segments of one message, and come out as they went in", () => {
+    const plain = bound();
+    const joined = bound();
+    expect(native.setOption(joined.fd, c.SOL_UDP, c.UDP_GRO, word(1))).toBe(0);
+    const sender = open(c.AF_INET, c.SOCK_DGRAM);
+    const arena = Uint8Array.from({ length: 28 }, (_, i) => i);
+    // Three of six bytes and a shorter one; a longer one and a shorter one; one more of that size.
+    const offsets = Int32Array.of(0, 6, 12, 18, 20, 26, 27);
+    const sizes = Int32Array.of(6, 6, 6, 2, 6, 1, 1);
+    for (const { address } of [plain, joined]) {
+      expect(native.sendSegments(sender, arena, offsets, sizes, 0, 7, address)).toBe(7);
+    }
+    const lengths = new Int32Array(8);
+    const segments = new Int32Array(8).fill(-1);
+    const slots = new Uint8Array(8 * 32);
+    expect(native.receiveSegments(plain.fd, slots, 32, 8, lengths, segments)).toBe(7);
+    expect([...lengths.subarray(0, 7)]).toEqual([...sizes]);
+    expect([...segments]).toEqual([0, 0, 0, 0, 0, 0, 0, -1]);
+    expect([...slots.subarray(3 * 32, 3 * 32 + 2)]).toEqual([18, 19]);
+    expect(native.receiveSegments(joined.fd, slots, 32, 8, lengths, segments)).toBe(3);
+    expect([...lengths.subarray(0, 3)]).toEqual([20, 7, 1]);
+    expect([...segments.subarray(0, 3)]).toEqual([6, 6, 0]);
+    expect(slots.subarray(0, 20)).toEqual(arena.subarray(0, 20));
+    expect(slots.subarray(32, 39)).toEqual(arena.subarray(20, 27));
+  });
+
+  it("are as many segments as the kernel takes in one message, and go on in the next", () => {
+    const { fd, address } = bound();
+    native.setOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, word(8 << 20));
+    const offsets = new Int32Array(200);
+    const lengths = new Int32Array(200).fill(1000);
+    expect(
+      native.sendSegments(fd, bytes(...new Uint8Array(1000)), offsets, lengths, 0, 200, address),
+    ).toBe(200);
+    expect(native.receiveBatch(fd, new Uint8Array(256), 1, 256, new Int32Array(256))).toBe(200);
+  });
+
+  it("without a checksum cannot be segmented", () => {
+    const { fd, address } = bound();
+    expect(native.setOption(fd, c.SOL_SOCKET, c.SO_NO_CHECK, word(1))).toBe(0);
+    const two = Int32Array.of(2, 2);
+    expect(native.sendSegments(fd, bytes(1, 2), new Int32Array(2), two, 0, 2, address)).toBe(
+      -c.EINVAL,
+    );
+    expect(native.sendBatch(fd, bytes(1, 2), new Int32Array(2), two, 0, 2, address)).toBe(2);
+  });
+
   it("go out in more than one system call when they are more than 1024", () => {
     const { fd, address } = bound();
     native.setOption(fd, c.SOL_SOCKET, c.SO_RCVBUFFORCE, word(8 << 20));

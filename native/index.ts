@@ -65,6 +65,7 @@ interface Native {
     slots: number,
     lengths: Int32Array,
   ): number;
+  receiveSegments(...batch: [...Parameters<Native["receiveBatch"]>, segments: Int32Array]): number;
   receiveBatchFrom(
     fd: number,
     arena: Uint8Array,
@@ -83,6 +84,7 @@ interface Native {
     count: number,
     address: Uint8Array | null,
   ): number;
+  sendSegments(...datagrams: Parameters<Native["sendBatch"]>): number;
   sendBatchTo(
     fd: number,
     arena: Uint8Array,
@@ -156,6 +158,11 @@ export const attachFilter = native.attachFilter;
  * `slotBytes` when it was cut. At most 1024 datagrams a call. `-EAGAIN` when there is none.
  */
 export const receiveBatch = native.receiveBatch;
+/**
+ * As `receiveBatch`, on a socket with `UDP_GRO`: what lies in slot i are datagrams of `segments[i]` bytes each, the last one
+ * of what is left; or one, where `segments[i]` is 0.
+ */
+export const receiveSegments = native.receiveSegments;
 /** As `receiveBatch`; the sender's address i starts at `i * addressStride`, padded with zeroes. */
 export const receiveBatchFrom = native.receiveBatchFrom;
 /**
@@ -163,6 +170,11 @@ export const receiveBatchFrom = native.receiveBatchFrom;
  * Answers how many were sent; an error is told when none was.
  */
 export const sendBatch = native.sendBatch;
+/**
+ * As `sendBatch`, for UDP: datagrams of one size after each other pass the kernel as one, which it cuts at the end of the
+ * way (`UDP_SEGMENT`). `-EINVAL`, `-EIO` or `-EMSGSIZE` where it cannot do so with this socket, or on this way.
+ */
+export const sendSegments = native.sendSegments;
 /** As `sendBatch`; the address of message i starts at `i * addressBytes`. */
 export const sendBatchTo = native.sendBatchTo;
 /** Sends `length` bytes from `offset` to the connected peer, or to the kernel on a netlink socket. */

@@ -24,6 +24,7 @@ const native = new Proxy(loaded, {
 
 const [unix, inet, netlink, stream, datagram, raw] = [1, 2, 16, 1, 2, 3];
 const [socketLevel, reuseAddress] = [1, 2];
+const [udpLevel, udpGro] = [17, 104];
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const bytes = (...values) => Uint8Array.from(values);
 
@@ -70,6 +71,7 @@ function datagrams() {
   native.connect(sender, address);
   native.sendBatch(sender, arena, offsets, lengths, 0, 3, null);
   native.receiveBatch(fd, arena.subarray(0, 30), 10, 3, lengths);
+  segments(sender, arena);
   native.send(sender, arena, 2990, 10);
   native.receive(fd, arena, 2990, 10);
   native.sendTo(sender, arena, address);
@@ -78,6 +80,17 @@ function datagrams() {
   native.attachFilter(fd, new Uint8Array(0));
   native.close(fd);
   native.close(sender);
+}
+
+/** Two of one size and a shorter one, which come out as they went in, and as one. */
+function segments(sender, arena) {
+  const { fd, address } = bound(datagram);
+  native.setOption(fd, udpLevel, udpGro, bytes(1, 0, 0, 0));
+  const lengths = Int32Array.of(9, 9, 3);
+  const offsets = Int32Array.of(0, 1000, 2997);
+  native.sendSegments(sender, arena, offsets, lengths, 0, 3, address);
+  native.receiveSegments(fd, arena.subarray(0, 42), 21, 2, lengths, new Int32Array(2));
+  native.close(fd);
 }
 
 /** More messages than one system call carries. */

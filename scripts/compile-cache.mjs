@@ -6,6 +6,9 @@ import { spawnSync } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
+/** A program that does not end by itself has no cache, and starts without one. */
+const PATIENCE_MS = 30_000;
+
 /** How the program is compiled, by the loader and by the maker of the cache alike. */
 const COMPILE = `const fs = require("node:fs");
 const vm = require("node:vm");
@@ -43,5 +46,5 @@ export function addCompileCache(folder, name, { words = [], call = "", flags = [
     .replace("ARGUMENTS", JSON.stringify(words))
     .replace("CALL", call)
     .replace("file, __dirname)", `file, ${JSON.stringify(folder)})`);
-  spawnSync(process.execPath, [...flags, "-e", script], { stdio: "ignore" });
+  spawnSync(process.execPath, [...flags, "-e", script], { stdio: "ignore", timeout: PATIENCE_MS });
 }

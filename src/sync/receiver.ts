@@ -52,8 +52,8 @@ export class Receiver {
   }
 
   /**
-   * Take the `length` bytes at byte `at`, which is a multiple of four. `words` and `bytes` are views of
-   * the same memory and have at least four bytes more than the datagram. `now` in seconds.
+   * Take the `length` bytes at byte `at`. `words` and `bytes` are views of the same memory and have at least four bytes
+   * more than the datagram. `now` in seconds.
    * True: the protocol has accepted a message of it, so the peer sends on the link it came from.
    */
   datagram(words: Int32Array, bytes: Uint8Array, at: number, length: number, now: number): boolean {

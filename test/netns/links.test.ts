@@ -152,6 +152,25 @@ describeOnKernel("a peer over TCP that vanishes without a word", ["ours", "refer
   });
 });
 
+describeOnKernel("an interface whose MTU becomes smaller", ["ours"], () => {
+  it("carries a table in bulk, in fragments", async () => {
+    const udp: PairLink = { transport: "UDP", addresses: "IPv4" };
+    const pair = await startPair("ours", "ours", { bufferBytes: BUFFER_BYTES }, [udp]);
+    try {
+      await pair.a.namespace.ip(["link set sync0 mtu 1000"]);
+      const many = Array.from({ length: 250 }, (_, i) => i + 3);
+      const file = join(pair.lab.dir, "many");
+      writeFileSync(file, many.map((i) => `-I ${flow(i)} -t 600\n`).join(""));
+      await pair.a.namespace.runOk(["conntrack", "-R", file]);
+      await waitForCache(pair.b, "external", many.map(line));
+      const report = await pair.a.conntrackd.commandOk("-s", "network");
+      expect(report).toMatch(/\s0 Error send/);
+    } finally {
+      pair.destroy();
+    }
+  });
+});
+
 describeOnKernel("the checksum of a datagram", ["ours", "reference"], () => {
   /** How many datagrams leave the first node with something in the field of the checksum. */
   const withChecksum = async (kind: DaemonKind, word: "on" | "off"): Promise<number> => {

@@ -4,6 +4,9 @@
  */
 import {
   EAGAIN,
+  EINVAL,
+  EIO,
+  EMSGSIZE,
   IP_ADD_MEMBERSHIP,
   IP_MULTICAST_ALL,
   IP_MULTICAST_IF,
@@ -17,11 +20,14 @@ import {
   SOCK_DGRAM,
   SOL_IP,
   SOL_IPV6,
+  SOL_UDP,
+  UDP_GRO,
+  UDP_SEGMENT,
 } from "../../../native/constants.ts";
 import * as native from "../../../native/index.ts";
 import type { Outbox } from "../../sync/outbox.ts";
 import { DATAGRAM_MAX_BYTES } from "../../sync/receiver.ts";
-import { receiveBufferSize } from "../netlink-socket.ts";
+import { receiveBufferSize, setIntOption } from "../netlink-socket.ts";
 import { MORE, PacedPoll } from "../paced-poll.ts";
 import { type Link, type LinkEvents, type LinkKind, type LinkOptions, newTraffic } from "./link.ts";
 import {
@@ -39,10 +45,12 @@ import {
 const HEADERS_V4 = 28;
 const HEADERS_V6 = 48;
 const SLOTS = 32;
-/** So much is a turn: a batch of full datagrams, or some batches of the small ones that the reference sends. */
+/** So much is a turn: some full datagrams, or some batches of the small ones that the reference sends. */
 const TURN_BYTES = 32_768;
 /** Room behind a datagram, so that its last padding may be read as a word. */
 const SLOT_BYTES = DATAGRAM_MAX_BYTES + 4;
+/** Kernels differ in what they say where segments do not fit the way. */
+const CANNOT_SEGMENT: readonly number[] = [-EINVAL, -EIO, -EMSGSIZE];
 /** The link is a cable: what it carries does not pass a router. */
 const HOPS = 1;
 
@@ -64,7 +72,12 @@ export class DatagramLink implements Link {
   readonly #words = new Int32Array((SLOT_BYTES * SLOTS) / 4);
   readonly #bytes = new Uint8Array(this.#words.buffer);
   readonly #lengths = new Int32Array(SLOTS);
+  readonly #segments = new Int32Array(SLOTS);
   readonly #slots: number;
+  /** So many slots, as full as those of the last batch, are a turn. */
+  #wanted = 1;
+  /** Datagrams of one size pass the kernel as one: where it can, and as long as it does. */
+  #sendsSegments = false;
   #sockets: Sockets | undefined;
 
   /** @throws SystemError */
@@ -122,44 +135,65 @@ export class DatagramLink implements Link {
   #sendSome(outbox: Outbox, first: number): number {
     const sockets = this.#sockets;
     if (sockets === undefined) return -1;
-    return native.sendBatch(
-      sockets.sendFd,
-      outbox.bytes,
-      outbox.offsets,
-      outbox.lengths,
-      first,
-      outbox.count - first,
-      sockets.peer,
-    );
+    const { sendFd, peer } = sockets;
+    const { bytes, offsets, lengths } = outbox;
+    const count = outbox.count - first;
+    if (this.#sendsSegments) {
+      const sent = native.sendSegments(sendFd, bytes, offsets, lengths, first, count, peer);
+      if (!CANNOT_SEGMENT.includes(sent)) return sent;
+      // Not on this way, as when the interface's MTU has become smaller: one by one they may be fragmented.
+      this.#sendsSegments = false;
+    }
+    return native.sendBatch(sendFd, bytes, offsets, lengths, first, count, peer);
   }
 
   /** Takes what is there, as much as a turn may take; answers how many datagrams, or `MORE`. */
   #receive(fd: number): number {
-    const before = this.traffic.datagramsReceived;
-    const enough = this.traffic.bytesReceived + TURN_BYTES;
+    const { traffic } = this;
+    const before = traffic.datagramsReceived;
+    const enough = traffic.bytesReceived + TURN_BYTES;
     let accepted = false;
-    let count: number;
+    let isFull: boolean;
     do {
-      count = native.receiveBatch(fd, this.#bytes, SLOT_BYTES, this.#slots, this.#lengths);
-      if (count < 0 && count !== -EAGAIN) this.traffic.receiveErrors += 1;
-      if (this.#take(count)) accepted = true;
-    } while (count === this.#slots && this.traffic.bytesReceived < enough);
-    const taken = this.traffic.datagramsReceived - before;
+      const wanted = this.#wanted;
+      const count = native.receiveSegments(
+        fd,
+        this.#bytes,
+        SLOT_BYTES,
+        wanted,
+        this.#lengths,
+        this.#segments,
+      );
+      if (count < 0 && count !== -EAGAIN) traffic.receiveErrors += 1;
+      if (count > 0 && this.#take(count)) accepted = true;
+      isFull = count === wanted;
+    } while (isFull && traffic.bytesReceived < enough);
+    const taken = traffic.datagramsReceived - before;
     if (taken > 0) this.#events.onTurn(accepted);
-    return count === this.#slots ? MORE : taken;
+    return isFull ? MORE : taken;
   }
 
-  /** Whether any of the first `count` datagrams was what this link is for. */
+  /** Whether any of the datagrams in the first `count` slots was what this link is for. */
   #take(count: number): boolean {
     let accepted = false;
+    let bytes = 0;
     for (let i = 0; i < count; i++) {
       const length = Math.min(this.#lengths[i]!, DATAGRAM_MAX_BYTES);
-      this.traffic.bytesReceived += length;
-      this.traffic.datagramsReceived += 1;
-      if (this.#events.onMessages(this.#words, this.#bytes, i * SLOT_BYTES, length)) {
-        accepted = true;
-      }
+      const segment = this.#segments[i]! || length;
+      bytes += length;
+      let at = 0;
+      do {
+        const size = Math.min(segment, length - at);
+        this.traffic.datagramsReceived += 1;
+        if (this.#events.onMessages(this.#words, this.#bytes, i * SLOT_BYTES + at, size)) {
+          accepted = true;
+        }
+        at += segment;
+      } while (at < length);
     }
+    this.traffic.bytesReceived += bytes;
+    const fitting = Math.floor((TURN_BYTES * count) / Math.max(1, bytes));
+    this.#wanted = Math.max(1, Math.min(this.#slots, fitting));
     return accepted;
   }
 
@@ -172,10 +206,14 @@ export class DatagramLink implements Link {
       prepareSender(fd, options, this.#events);
       if (isMulticast) sendToGroup(fd, options);
     });
+    // The kernel segments no datagrams without a checksum; before 4.18 it would send them as one.
+    this.#sendsSegments = options.checksum && setIntOption(sendFd, SOL_UDP, UDP_SEGMENT, 0) === 0;
     let receiveFd: number;
     try {
       receiveFd = openSocket(options, SOCK_DGRAM, (fd) => {
         prepareReceiver(fd, options, this.#events);
+        // Before 5.0 there is no such option: datagrams come one by one.
+        setIntOption(fd, SOL_UDP, UDP_GRO, 1);
         check("bind", native.bind(fd, own));
         if (isMulticast) joinGroup(fd, options);
       });

@@ -29,10 +29,7 @@ export interface LinkOptions {
 }
 
 export interface LinkEvents {
-  /**
-   * Whole messages arrived; they start at a multiple of four, and there is room of four bytes behind
-   * them. True: one of them was accepted.
-   */
+  /** Whole messages arrived, and there is room of four bytes behind them. True: one of them was accepted. */
   readonly onMessages: (
     words: Int32Array,
     bytes: Uint8Array,
