@@ -68,17 +68,21 @@ const addFlow = () =>
 const endFlow = () => space.runOk(["conntrack", "-D", ...flow.split(" ")]);
 
 describeOnKernel("starting with -d", ["ours"], () => {
-  it("collects no heap in pauses: V8 is told so at the start of the launcher, and of the daemon", async () => {
+  it("is told at its start not to collect the heap in pauses, and to take large pages: launcher and daemon", async () => {
     const at = daemon();
     const told = join(lab.dir, "told");
     const file = join(lab.dir, "tell.mjs");
     writeFileSync(
       file,
       `import { appendFileSync } from "node:fs";
-       appendFileSync(${JSON.stringify(told)}, process.execArgv.join() + "\\n");`,
+       const { GLIBC_TUNABLES } = process.env;
+       appendFileSync(${JSON.stringify(told)}, [...process.execArgv, GLIBC_TUNABLES].join(" ") + "\\n");`,
     );
-    await at.start({ NODE_OPTIONS: `--import=${file}` });
-    expect(readFileSync(told, "utf8")).toBe("--no-memory-reducer\n".repeat(2));
+    const GLIBC_TUNABLES = "glibc.malloc.arena_max=4";
+    await at.start({ NODE_OPTIONS: `--import=${file}`, GLIBC_TUNABLES });
+    expect(readFileSync(told, "utf8")).toBe(
+      `--no-memory-reducer glibc.malloc.hugetlb=1:${GLIBC_TUNABLES}\n`.repeat(2),
+    );
     await at.stop();
   });
 
