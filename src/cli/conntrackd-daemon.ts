@@ -22,7 +22,7 @@ export interface ServeOptions {
 }
 
 /** Reads the configuration and becomes the daemon. @returns The exit status; undefined while it runs. */
-export async function serve(options: ServeOptions): Promise<number | undefined> {
+export function serve(options: ServeOptions): number | undefined {
   const { configFile, readyVariable, speak } = options;
   const config = loadConfig(configFile, speak, native.interfaceIndex);
   if (config === undefined) return 1;
@@ -41,7 +41,7 @@ export async function serve(options: ServeOptions): Promise<number | undefined> 
     leaveTerminal(readyVariable);
   };
   try {
-    return (await Daemon.start({ config, log, onReady })) === undefined ? 1 : undefined;
+    return Daemon.start({ config, log, onReady }) === undefined ? 1 : undefined;
   } catch (error) {
     if (!(error instanceof LogFileError)) throw error;
     process.stderr.write(`${error.message}\n`);

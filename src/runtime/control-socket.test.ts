@@ -4,12 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CANNOT_CONNECT, requestDaemon } from "./control-client.ts";
-import {
-  CONTROL_LIMITS,
-  type ControlHandler,
-  type ControlServer,
-  openControlSocket,
-} from "./control-socket.ts";
+import { CONTROL_LIMITS, type ControlHandler, ControlServer } from "./control-socket.ts";
 
 const CHUNK = "x".repeat(8191);
 const PIECES = 200;
@@ -45,8 +40,8 @@ const handler: ControlHandler = (code, reply) => {
   }
 };
 
-async function open(limits = {}): Promise<ControlServer> {
-  server = await openControlSocket(path, handler, { ...CONTROL_LIMITS, ...limits });
+function open(limits = {}): ControlServer {
+  server = new ControlServer(path, handler, { ...CONTROL_LIMITS, ...limits });
   return server;
 }
 
@@ -88,19 +83,19 @@ afterEach(() => {
 
 describe("control socket", () => {
   it("is the owner's alone, and answers", async () => {
-    await open();
+    open();
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(await ask(21)).toEqual({ exitCode: 0, text: "hello\n" });
     expect(await ask(99)).toEqual({ exitCode: 0, text: "" });
     expect(await ask(20)).toEqual({ exitCode: 0, text: "" });
   });
   it("serves ten clients at once", async () => {
-    await open();
+    open();
     const answers = await Promise.all(Array.from({ length: 10 }, () => ask(16)));
     for (const { text } of answers) expect(text).toBe(WHOLE);
   });
   it("tells the same to a client that reads late", async () => {
-    await open();
+    open();
     pulled = 0;
     const late = raw([16, 0, 0, 0]).pause();
     await until(() => pulled > 0);
@@ -114,7 +109,7 @@ describe("control socket", () => {
     expect(text).toBe(WHOLE);
   });
   it("is not held up by a client that never reads, and drops it in the end", async () => {
-    await open({ idleMilliseconds: 200 });
+    open({ idleMilliseconds: 200 });
     const slow = raw([17, 0, 0, 0]).pause();
     await until(() => pulled > 0);
     expect((await ask(21)).text).toBe("hello\n");
@@ -126,7 +121,7 @@ describe("control socket", () => {
     await closed(slow);
   });
   it("stops a stream whose client vanishes", async () => {
-    await open();
+    open();
     const client = raw([17, 0, 0, 0]);
     client.once("data", () => client.destroy());
     await until(() => client.destroyed);
@@ -137,7 +132,7 @@ describe("control socket", () => {
     expect((await ask(21)).text).toBe("hello\n");
   });
   it("counts clients that send nothing, and forgets broken requests", async () => {
-    const { counters } = await open({ requestMilliseconds: 100 });
+    const { counters } = open({ requestMilliseconds: 100 });
     await closed(raw([]));
     expect(counters.localReadFailed).toBe(1);
     const ended = raw([]);
@@ -150,7 +145,7 @@ describe("control socket", () => {
     expect(counters.localReadFailed).toBe(2);
   });
   it("takes a request in pieces, and ignores what follows it", async () => {
-    await open();
+    open();
     const client = raw([21, 0]);
     setTimeout(() => client.end(Uint8Array.from([0, 0, 9, 9, 9])), 20);
     const text = await new Promise((resolve) =>
@@ -159,26 +154,29 @@ describe("control socket", () => {
     expect(text).toBe("hello\n");
   });
   it("refuses clients past the limit", async () => {
-    const { counters } = await open({ clients: 1 });
+    const { counters } = open({ clients: 1 });
     raw([]);
     await closed(raw([]));
     expect(counters.refusedClients).toBe(1);
   });
   it("replaces a dead socket, never a living one nor a file", async () => {
-    await open();
-    await expect(openControlSocket(path, handler)).rejects.toMatchObject({
-      message: "can't open unix socket!",
-      detail: `another process listens at ${path}`,
-    });
+    open();
+    const second = () => new ControlServer(path, handler);
+    const failure = (detail: string) =>
+      expect.objectContaining({ message: "can't open unix socket!", detail });
+    expect(second).toThrow(failure(`another process listens at ${path}`));
     expect((await ask(21)).text).toBe("hello\n");
     server?.destroy();
     expect(await ask(21)).toEqual({ exitCode: 1, text: "" });
     writeFileSync(path, "mine");
-    await expect(openControlSocket(path, handler)).rejects.toMatchObject({
-      detail: `${path} exists and is not a socket`,
-    });
-    await expect(openControlSocket(join(directory, "no", "ctl"), handler)).rejects.toThrow(
-      "can't open unix socket!",
+    expect(second).toThrow(failure(`${path} exists and is not a socket`));
+    const nowhere = join(directory, "no", "ctl");
+    expect(() => new ControlServer(nowhere, handler)).toThrow(
+      failure(`bind ${nowhere}: No such file or directory`),
+    );
+    const long = join(directory, "n".repeat(108));
+    expect(() => new ControlServer(long, handler)).toThrow(
+      failure(`${long} is too long for a socket`),
     );
   });
   it("tells a client that nobody listens", async () => {

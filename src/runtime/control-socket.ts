@@ -8,22 +8,34 @@
  * Described in: doc/control.md.
  */
 import { lstatSync, unlinkSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { type Reply, SocketReply } from "./control-reply.ts";
+import {
+  AF_UNIX,
+  EAGAIN,
+  ECONNREFUSED,
+  EMFILE,
+  ENOENT,
+  SOCK_STREAM,
+} from "../../native/constants.ts";
+import * as native from "../../native/index.ts";
+import {
+  type ConnectionEvents,
+  type ConnectionLimits,
+  ControlConnection,
+} from "./control-connection.ts";
+import type { Reply } from "./control-reply.ts";
+import { unixFileAddress } from "./unix-address.ts";
 
-/** Bytes of a request: a signed 32-bit integer in host byte order. */
-const REQUEST_BYTES = 4;
 const BACKLOG = 100;
+/** So many are let in before others have their turn. */
+const CLIENTS_OF_TURN = 16;
+/** When nobody can be let in, and nobody be turned away, it is tried again so much later. */
+const PAUSE_MS = 100;
 /** Takes everything but reading and writing by the owner. */
 const SOCKET_UMASK = 0o177;
 
-export interface ControlLimits {
+export interface ControlLimits extends ConnectionLimits {
   /** Connections at a time; more are closed unheard. */
   readonly clients: number;
-  /** From connecting to the last byte of the request. */
-  readonly requestMilliseconds: number;
-  /** How long a client may leave its answer unread. Somebody may be paging through it. */
-  readonly idleMilliseconds: number;
 }
 
 export const CONTROL_LIMITS: ControlLimits = {
@@ -42,14 +54,6 @@ export interface ControlCounters {
   refusedClients: number;
 }
 
-export interface ControlServer {
-  readonly counters: Readonly<ControlCounters>;
-  /** Takes no more clients and removes the socket; answers in progress go on. */
-  close(): void;
-  /** Also cuts the answers in progress. */
-  destroy(): void;
-}
-
 /** The words of the reference; `detail` says why, in a line of its own. */
 export class ControlSocketError extends Error {
   override readonly name = "ControlSocketError";
@@ -61,62 +65,140 @@ export class ControlSocketError extends Error {
   }
 }
 
-/**
- * Listens at `path`. A dead socket there is removed; a living one, or anything that is not a
- * socket, is left alone and refused. @throws ControlSocketError
- */
-export async function openControlSocket(
-  path: string,
-  handler: ControlHandler,
-  limits: ControlLimits = CONTROL_LIMITS,
-): Promise<ControlServer> {
-  await makeWay(path);
-  const counters: ControlCounters = { localReadFailed: 0, refusedClients: 0 };
-  const clients = new Set<Socket>();
-  // Half open: a client that says "no more from me" still gets its answer.
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => {
-    if (clients.size >= limits.clients) {
-      counters.refusedClients += 1;
-      socket.destroy();
+export class ControlServer {
+  readonly counters: ControlCounters = { localReadFailed: 0, refusedClients: 0 };
+  readonly #path: string;
+  readonly #fd: number;
+  readonly #poll: native.Poll;
+  readonly #limits: ControlLimits;
+  readonly #events: ConnectionEvents;
+  readonly #clients = new Set<ControlConnection>();
+  /** Kept for a client that no descriptor is left for: it is turned away, where it would wait for an answer for ever. */
+  #spareFd = openSpare();
+  #pause: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  /**
+   * Listens at `path`. A dead socket there is removed; a living one, or anything that is not a
+   * socket, is left alone and refused. @throws ControlSocketError
+   */
+  constructor(path: string, onRequest: ControlHandler, limits: ControlLimits = CONTROL_LIMITS) {
+    this.#path = path;
+    this.#limits = limits;
+    this.#events = {
+      onRequest,
+      onSilence: () => {
+        this.counters.localReadFailed += 1;
+      },
+    };
+    this.#fd = listen(path);
+    this.#poll = new native.Poll(this.#fd, this.#accept);
+    this.#poll.start(native.READABLE);
+  }
+
+  /** Takes no more clients and removes the socket; answers in progress go on. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#pause);
+    this.#poll.close();
+    native.close(this.#spareFd);
+    try {
+      unlinkSync(this.#path);
+    } catch {
+      // Somebody has removed it.
+    }
+  }
+
+  /** Also cuts the answers in progress. */
+  destroy(): void {
+    this.close();
+    for (const client of this.#clients) client.destroy();
+  }
+
+  readonly #accept = (): void => {
+    for (let i = 0; i < CLIENTS_OF_TURN && !this.#isClosed; i++) {
+      const fd = native.accept(this.#fd);
+      if (fd >= 0) {
+        this.#serve(fd);
+      } else if (fd === -EMFILE && this.#spareFd >= 0) {
+        this.#turnAway();
+      } else {
+        // Who stays in the queue would be told again at once, and for ever.
+        if (fd !== -EAGAIN) this.#rest();
+        return;
+      }
+    }
+  };
+
+  #turnAway(): void {
+    native.close(this.#spareFd);
+    native.close(native.accept(this.#fd));
+    this.#spareFd = openSpare();
+  }
+
+  #rest(): void {
+    this.#poll.stop();
+    this.#pause = setTimeout(() => this.#poll.start(native.READABLE), PAUSE_MS);
+  }
+
+  #serve(fd: number): void {
+    if (this.#clients.size >= this.#limits.clients) {
+      this.counters.refusedClients += 1;
+      native.close(fd);
       return;
     }
-    clients.add(socket);
-    socket.once("close", () => clients.delete(socket));
-    serve(socket, handler, limits, counters);
-  });
-  await listen(server, path);
-  return {
-    counters,
-    close: () => void server.close(),
-    destroy() {
-      server.close();
-      for (const socket of clients) socket.destroy();
-    },
-  };
+    const client = new ControlConnection(fd, this.#limits, this.#events);
+    this.#clients.add(client);
+    client.onClose(() => this.#clients.delete(client));
+    client.start();
+  }
 }
 
-function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Later errors are clients that could not be let in, for want of a descriptor: no reason to stop.
-    server.on("error", (error) => reject(new ControlSocketError(error.message, error)));
-    // The socket is made inside this call, so nobody ever sees it with wider rights.
-    const before = process.umask(SOCKET_UMASK);
-    try {
-      server.listen({ path, backlog: BACKLOG }, resolve);
-    } finally {
-      process.umask(before);
-    }
-  });
+/** A descriptor of no use, or a negative number. */
+function openSpare(): number {
+  return native.socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
-/** Remove what a dead daemon left. */
-async function makeWay(path: string): Promise<void> {
+/** A descriptor that listens. @throws ControlSocketError */
+function listen(path: string): number {
+  const address = unixFileAddress(path);
+  if (address === undefined) throw new ControlSocketError(`${path} is too long for a socket`);
+  makeWay(path, address);
+  const fd = succeed("socket", native.socket(AF_UNIX, SOCK_STREAM, 0));
+  // The socket is made inside this call, so nobody ever sees it with wider rights.
+  const before = process.umask(SOCKET_UMASK);
+  try {
+    succeed(`bind ${path}`, native.bind(fd, address));
+    succeed("listen", native.listen(fd, BACKLOG));
+    return fd;
+  } catch (error) {
+    native.close(fd);
+    throw error;
+  } finally {
+    process.umask(before);
+  }
+}
+
+/** @throws ControlSocketError */
+function succeed(call: string, result: number): number {
+  if (result < 0) throw new ControlSocketError(`${call}: ${native.errnoText(result)}`);
+  return result;
+}
+
+/** Remove what a dead daemon left. @throws ControlSocketError */
+function makeWay(path: string, address: Uint8Array): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw new ControlSocketError(`${path} exists and is not a socket`);
-  const state = await probe(path);
-  if (state === "alive") throw new ControlSocketError(`another process listens at ${path}`);
-  if (state !== "dead") throw new ControlSocketError(`${path} cannot be examined: ${state}`);
+  const answer = probe(address);
+  // A full backlog: somebody listens, and is busy.
+  if (answer >= 0 || answer === -EAGAIN) {
+    throw new ControlSocketError(`another process listens at ${path}`);
+  }
+  if (answer !== -ECONNREFUSED && answer !== -ENOENT) {
+    throw new ControlSocketError(`${path} cannot be examined: ${native.errnoText(answer)}`);
+  }
   try {
     unlinkSync(path);
   } catch (error) {
@@ -124,51 +206,11 @@ async function makeWay(path: string): Promise<void> {
   }
 }
 
-function probe(path: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve("alive");
-    });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNREFUSED" || error.code === "ENOENT") resolve("dead");
-      // A full backlog: somebody listens, and is busy.
-      else resolve(error.code === "EAGAIN" ? "alive" : error.message);
-    });
-  });
-}
-
-function serve(
-  socket: Socket,
-  handler: ControlHandler,
-  limits: ControlLimits,
-  counters: ControlCounters,
-): void {
-  const request = Buffer.alloc(REQUEST_BYTES);
-  let have = 0;
-  let isSettled = false;
-  const settle = (code: number | undefined) => {
-    if (isSettled) return;
-    isSettled = true;
-    clearTimeout(deadline);
-    if (code !== undefined) {
-      handler(code, new SocketReply(socket, limits.idleMilliseconds));
-      return;
-    }
-    if (have === 0) counters.localReadFailed += 1;
-    // One to three bytes are no request anybody knows: answered with nothing, like an unknown one.
-    socket.destroySoon();
-  };
-  const deadline = setTimeout(() => settle(undefined), limits.requestMilliseconds).unref();
-  socket.on("data", (bytes) => {
-    // What follows the request is thrown away: left unread, it would make the end look like a reset.
-    if (isSettled) return;
-    have += bytes.copy(request, have);
-    if (have === REQUEST_BYTES) settle(request.readInt32LE());
-  });
-  socket.once("end", () => settle(undefined));
-  socket.once("close", () => settle(undefined));
-  // A client that vanished: "close" follows, and whoever writes learns it from the reply.
-  socket.on("error", () => socket.destroy());
+/** What a client is told that connects. */
+function probe(address: Uint8Array): number {
+  const fd = native.socket(AF_UNIX, SOCK_STREAM, 0);
+  if (fd < 0) return fd;
+  const answer = native.connect(fd, address);
+  native.close(fd);
+  return answer;
 }

@@ -9,7 +9,7 @@ import type { Config } from "../config/index.ts";
 import { isLittleEndian } from "../kit/bytes.ts";
 import { RequestCode } from "../kit/request-code.ts";
 import type { Reply } from "./control-reply.ts";
-import { type ControlServer, ControlSocketError, openControlSocket } from "./control-socket.ts";
+import { ControlServer, ControlSocketError } from "./control-socket.ts";
 import { acquireLock, type Lock, LockError } from "./lock-file.ts";
 import type { Log } from "./log.ts";
 import { openFlowLog, Recorder } from "./recorder.ts";
@@ -56,10 +56,10 @@ export class Daemon {
   }
 
   /** Start, or log why not and answer undefined: the process then exits with status 1. */
-  static async start(options: DaemonOptions): Promise<Daemon | undefined> {
+  static start(options: DaemonOptions): Daemon | undefined {
     const daemon = new Daemon(options.config, options.log);
     try {
-      await daemon.#start(options.onReady);
+      daemon.#start(options.onReady);
       return daemon;
     } catch (error) {
       try {
@@ -71,7 +71,7 @@ export class Daemon {
     }
   }
 
-  async #start(onReady: () => void): Promise<void> {
+  #start(onReady: () => void): void {
     const { general, sync, runMode } = this.#config;
     const log = this.#log;
     if (!isLittleEndian) throw new StartError("big-endian machines are not supported");
@@ -82,7 +82,7 @@ export class Daemon {
     const flows = runMode === "stats" ? openFlowLog(this.#config, log) : undefined;
     this.#lock = acquireLock(general.lockFile, (text) => log.notice(text));
     this.#setScheduler();
-    this.#control = await this.#openControl(general.unixPath);
+    this.#control = this.#openControl(general.unixPath);
     if (runMode === "sync") {
       if (sync.mode === null) {
         log.warning("No synchronization mode specified. Defaulting to FT-FW mode.");
@@ -100,12 +100,12 @@ export class Daemon {
     this.#service?.start();
   }
 
-  async #openControl(path: string): Promise<ControlServer | undefined> {
+  #openControl(path: string): ControlServer | undefined {
     if (path === "") {
       this.#log.warning("no `UNIX { Path }' in the configuration: no client can reach this daemon");
       return undefined;
     }
-    return openControlSocket(path, (code, reply) => this.#request(code, reply));
+    return new ControlServer(path, (code, reply) => this.#request(code, reply));
   }
 
   #request(code: number, reply: Reply): void {

@@ -5,11 +5,14 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { type ConfigSettings, Conntrackd, type DaemonKind } from "../../lab/conntrackd.ts";
 import { Lab, type Namespace, systemEnvironment, waitForExit } from "../../lab/netns.ts";
 import { waitFor } from "../../lab/wait.ts";
+import { RequestCode } from "../../src/kit/request-code.ts";
 import { Listener } from "../support/listener.ts";
 import { describeOnKernel } from "../support/requirements.ts";
 
@@ -302,13 +305,19 @@ describeOnKernel("trouble while it runs", ["ours"], () => {
     await addFlow();
     const [pid] = at.pids();
     const open = (await space.runOk(["ls", `/proc/${pid}/fd`])).trim().split("\n").map(Number);
-    // Room for the client's connection, and for nothing behind it.
+    // Room for the client's connection, and for nothing behind it; it is there until the turn of its request has ended.
     const holes = Array.from({ length: Math.max(...open) + 1 }, (_, fd) => fd);
     const [, limit] =
       /Max open files +(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, "utf8")) ?? [];
     const firstFree = holes.find((fd) => !open.includes(fd)) ?? holes.length;
     await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${firstFree + 1}:`]);
-    for (const request of ["-R", "-F"]) await at.command(request);
+    for (const code of [RequestCode.resyncKernel, RequestCode.flushKernel]) {
+      const client = connect(at.socketPath);
+      await once(client, "connect");
+      await setTimeout(50);
+      client.write(new Uint8Array(Int32Array.of(code).buffer));
+      await once(client.resume(), "close");
+    }
     // Room for nobody.
     await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${firstFree}:`]);
     for (let i = 0; i < 3; i += 1) await at.command("-s");
