@@ -205,9 +205,10 @@ export class ControlConnection implements Reply {
       this.#poll?.stop();
     } else {
       this.#poll ??= new native.Poll(this.#fd, this.#turn);
-      this.#poll.start(events);
+      // No descriptor is left to wait with.
+      if (this.#poll.start(events) < 0) this.destroy();
     }
-    if (!isBehind || this.#timer !== undefined) return;
+    if (this.#isClosed || !isBehind || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => this.destroy(), this.#limits.idleMilliseconds);
     this.#timer.unref();
   }

@@ -192,7 +192,7 @@ describeOnKernel("systemd", ["ours"], () => {
       what: "the daemon to stand still",
     });
     const count = listener.messages.length;
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await setTimeout(300);
     expect(listener.messages.length).toBe(count);
     process.kill(pid!, "SIGCONT");
     await waitFor(() => listener.messages.length > count, { what: "the next sign of life" });
@@ -305,12 +305,12 @@ describeOnKernel("trouble while it runs", ["ours"], () => {
     await addFlow();
     const [pid] = at.pids();
     const open = (await space.runOk(["ls", `/proc/${pid}/fd`])).trim().split("\n").map(Number);
-    // Room for the client's connection, and for nothing behind it; it is there until the turn of its request has ended.
+    // Room for the client's connection and the wait for its request, until the turn in which that came ends; for nothing else.
     const holes = Array.from({ length: Math.max(...open) + 1 }, (_, fd) => fd);
     const [, limit] =
       /Max open files +(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, "utf8")) ?? [];
     const firstFree = holes.find((fd) => !open.includes(fd)) ?? holes.length;
-    await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${firstFree + 1}:`]);
+    await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${firstFree + 2}:`]);
     for (const code of [RequestCode.resyncKernel, RequestCode.flushKernel]) {
       const client = connect(at.socketPath);
       await once(client, "connect");
