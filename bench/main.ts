@@ -67,7 +67,7 @@ async function bench(options: Options): Promise<void> {
     const head = options.markdown === true ? lines.map((line) => `- ${line}`) : lines;
     say(`${head.join("\n")}\n\n${tableText(results, options.markdown === true)}`, process.stdout);
     if (options.record !== true) return;
-    if (process.exitCode === 1) throw new Error("a work has failed: nothing is recorded");
+    if (process.exitCode === 1) throw new Error("a work of ours has failed: nothing is recorded");
     record(results, lines);
   } finally {
     kernelTable.restore();
@@ -114,9 +114,9 @@ async function measure(
           collect(results[kind], readings);
           say(`${title}: ${summary(readings)}`, process.stderr);
         } catch (error) {
-          // A long run goes on, with a row less, and ends with the status of a failure.
+          // A long run goes on, with a row less. What the reference cannot do is a result; what we cannot is a failure.
           say(`${title} FAILED: ${error instanceof Error ? error.message : error}`, process.stderr);
-          process.exitCode = 1;
+          if (kind === "ours") process.exitCode = 1;
         }
       }
     }

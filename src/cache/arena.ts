@@ -13,10 +13,14 @@ const UNIT_MASK = PAGE_UNITS - 1;
 /** Largest record in units. */
 const MAX_UNITS = 64;
 
+/** So many pages stay when all records go, 64 MiB: who forgets a table reads another soon, and new memory is dear to touch. */
+const SPARE_PAGES = 256;
+
 export const NULL_REF = 0;
 
 export class Arena {
   readonly #pages: Int32Array[] = [];
+  readonly #spare: Int32Array[] = [];
   readonly #free = new Int32Array(MAX_UNITS + 1);
   /** Next unit of the last page; the first unit of all is never given out, so that 0 means none. */
   #next = PAGE_UNITS;
@@ -33,7 +37,7 @@ export class Arena {
 
   /** Bytes held from the system. */
   get bytes(): number {
-    return this.#pages.length * PAGE_UNITS * UNIT_WORDS * 4;
+    return (this.#pages.length + this.#spare.length) * PAGE_UNITS * UNIT_WORDS * 4;
   }
 
   allocate(words: number): number {
@@ -61,8 +65,9 @@ export class Arena {
     return (oldWords + UNIT_WORDS - 1) >> 2 === (words + UNIT_WORDS - 1) >> 2;
   }
 
-  /** Give every page back: all references become invalid. */
+  /** Forget all records: all references become invalid. Memory is given back, except for some spare pages. */
   reset(): void {
+    this.#spare.push(...this.#pages.splice(0, SPARE_PAGES - this.#spare.length));
     this.#pages.length = 0;
     this.#free.fill(NULL_REF);
     this.#next = PAGE_UNITS;
@@ -70,7 +75,7 @@ export class Arena {
 
   #addPage(): void {
     this.#recycleTail();
-    this.#pages.push(new Int32Array(PAGE_UNITS * UNIT_WORDS));
+    this.#pages.push(this.#spare.pop() ?? new Int32Array(PAGE_UNITS * UNIT_WORDS));
     this.#next = this.#pages.length === 1 ? 1 : 0;
   }
 

@@ -104,6 +104,12 @@ describe("the index", () => {
     bench.table.clear();
     expect(bench.table.count).toBe(0);
     expect(bench.all()).toEqual([]);
+    // The next entries get the pages of the last ones, and find nothing there.
+    const held = bench.table.bytes;
+    bench.hashes.clear();
+    for (const [, hash] of refs) bench.insert(hash);
+    expect(bench.all().sort()).toEqual([...bench.hashes.keys()].sort());
+    expect(bench.table.bytes).toBe(held);
   });
 
   it("divides buckets that have spilled, and gives their blocks back", () => {

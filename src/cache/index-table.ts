@@ -23,10 +23,12 @@ const PAGE_SHIFT = 10;
 const PAGE_BLOCKS = 1 << PAGE_SHIFT;
 const PAGE_MASK = PAGE_BLOCKS - 1;
 
-const newPage = () => new Int32Array(PAGE_BLOCKS * BLOCK_WORDS);
+/** So many pages stay when all entries go, 32 MiB: as in the arena. */
+const SPARE_PAGES = 512;
 
 export class IndexTable {
-  #pages: Int32Array[] = [newPage()];
+  readonly #spare: Int32Array[] = [];
+  #pages: Int32Array[] = [this.#newPage()];
   /** The directory has `(#mask + 1) + #split` buckets. */
   #mask = PAGE_BLOCKS - 1;
   #split = 0;
@@ -48,7 +50,8 @@ export class IndexTable {
 
   /** Bytes held. */
   get bytes(): number {
-    return (this.#pages.length + this.#spill.length) * PAGE_BLOCKS * BLOCK_WORDS * 4;
+    const pages = this.#pages.length + this.#spill.length + this.#spare.length;
+    return pages * PAGE_BLOCKS * BLOCK_WORDS * 4;
   }
 
   /** The reference under this hash that is the `same` as the one looked for, or 0. */
@@ -156,7 +159,10 @@ export class IndexTable {
   }
 
   clear(): void {
-    this.#pages = [newPage()];
+    for (const pages of [this.#pages, this.#spill]) {
+      this.#spare.push(...pages.splice(0, SPARE_PAGES - this.#spare.length));
+    }
+    this.#pages = [this.#newPage()];
     this.#mask = PAGE_BLOCKS - 1;
     this.#split = 0;
     this.#count = 0;
@@ -203,7 +209,7 @@ export class IndexTable {
     const from = this.#split;
     const bit = this.#mask + 1;
     const to = bit + from;
-    if ((to & PAGE_MASK) === 0) this.#pages.push(newPage());
+    if ((to & PAGE_MASK) === 0) this.#pages.push(this.#newPage());
     let page = this.#pages[from >>> PAGE_SHIFT]!;
     let at = (from & PAGE_MASK) << BLOCK_SHIFT;
     let block = 0;
@@ -244,7 +250,7 @@ export class IndexTable {
       return block;
     }
     if (this.#spilled === PAGE_BLOCKS) {
-      this.#spill.push(newPage());
+      this.#spill.push(this.#newPage());
       this.#spilled = this.#spill.length === 1 ? 1 : 0;
     }
     block = ((this.#spill.length - 1) << PAGE_SHIFT) | this.#spilled;
@@ -255,6 +261,11 @@ export class IndexTable {
   #release(block: number): void {
     this.#spill[block >>> PAGE_SHIFT]![((block & PAGE_MASK) << BLOCK_SHIFT) + MORE] = this.#free;
     this.#free = block;
+  }
+
+  /** A page of zeroes. */
+  #newPage(): Int32Array {
+    return this.#spare.pop()?.fill(0) ?? new Int32Array(PAGE_BLOCKS * BLOCK_WORDS);
   }
 
   #growMembers(): void {
