@@ -20,7 +20,7 @@ bool HoldsPieces(size_t size, int64_t each, int64_t count) {
   return each > 0 && count >= 0 && static_cast<uint64_t>(count) <= size / each;
 }
 
-/// The kernel cuts no message into more datagrams (before 6.9), and takes none that IPv6 could not carry whole.
+/// Older kernels cut no message into more datagrams, and none takes what IPv6 could not carry whole.
 constexpr size_t kSegments = 64;
 constexpr size_t kSegmentedBytes = 65535 - 40 - sizeof(udphdr);
 
@@ -30,14 +30,13 @@ struct Batch {
   iovec vectors[kBatch];
   alignas(cmsghdr) uint8_t controls[kBatch][CMSG_SPACE(sizeof(int))];
 
-  msghdr& Set(size_t i, iovec* first, size_t count, uint8_t* address, size_t address_bytes) {
+  void Set(size_t i, iovec* first, size_t count, uint8_t* address, size_t address_bytes) {
     messages[i] = {};
     msghdr& header = messages[i].msg_hdr;
     header.msg_iov = first;
     header.msg_iovlen = count;
     header.msg_name = address;
     header.msg_namelen = address_bytes;
-    return header;
   }
 
   void GiveControl(size_t i) {

@@ -194,7 +194,7 @@ export abstract class RecordCache<R extends Register = Register> {
   }
 
   /**
-   * Forget every entry at once and give the memory back, that of other records of the arena included.
+   * Forget every entry at once, and other records of the arena with them. The memory is given back, except for some pages.
    * Queues must be empty.
    */
   clear(): void {

@@ -2,7 +2,7 @@
  * One client of the control socket: its request, then the answer, which leaves as fast as the client reads and no faster.
  *
  * Most requests are there when the client is let in, and most answers leave at once: such a client costs no turn of the loop,
- * and next to nothing on the heap. `node:net` would keep both waiting, and make garbage of some twenty kilobytes.
+ * and few objects. `node:net` would make many for each, and whoever waits while they are collected waits for milliseconds.
  */
 import { EAGAIN } from "../../native/constants.ts";
 import * as native from "../../native/index.ts";

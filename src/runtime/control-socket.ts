@@ -74,7 +74,7 @@ export class ControlServer {
   readonly #events: ConnectionEvents;
   readonly #clients = new Set<ControlConnection>();
   /** Kept for a client that no descriptor is left for: it is turned away, where it would wait for an answer for ever. */
-  #spareFd = openSpare();
+  #spareFd: number;
   #pause: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -93,7 +93,11 @@ export class ControlServer {
     };
     this.#fd = listen(path);
     this.#poll = new native.Poll(this.#fd, this.#accept);
-    this.#poll.start(native.READABLE);
+    this.#spareFd = openSpare();
+    const started = this.#poll.start(native.READABLE);
+    if (started >= 0) return;
+    this.close();
+    succeed("epoll", started);
   }
 
   /** Takes no more clients and removes the socket; answers in progress go on. */
