@@ -12,8 +12,8 @@
 import { existsSync } from "node:fs";
 import process from "node:process";
 
-/** Called on the loop of the thread that made the poll: a negative errno or 0, and what is ready. */
-export type PollCallback = (status: number, events: number) => void;
+/** Called on the loop of the thread that made the poll, with what is ready. */
+export type PollCallback = (events: number) => void;
 
 /** Waits for a descriptor, and owns it: nobody else closes it. One poll a descriptor. */
 export interface Poll {
@@ -24,7 +24,7 @@ export interface Poll {
    */
   start(events: number): number;
   stop(): number;
-  /** Stops, and closes the descriptor in the same turn of the loop, after this call. */
+  /** Stops, and closes the descriptor. */
   close(): number;
 }
 

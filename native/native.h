@@ -88,6 +88,9 @@ class Rest {
   bool rests_ = false;
 };
 
+/// Of the loop of this thread.
+Rest& LoopRest();
+
 /// As `recvmmsg`; the senders' addresses lie `stride` bytes apart. -1 with errno.
 ssize_t ReceiveBatchFrom(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Words lengths,
                          Bytes addresses, int64_t stride);

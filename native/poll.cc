@@ -1,9 +1,11 @@
-// Readiness of a descriptor, on the loop of the environment that asks.
+// Readiness of descriptors, on the loop of the environment that asks.
 //
-// libuv ends a poll handle for good when its descriptor reports an error, and a netlink socket that
-// overruns does just that. So the descriptor goes into an epoll of its own, which never reports an
-// error, and libuv watches the epoll. An error then looks like readiness, and the next receive
-// tells it.
+// All descriptors of an environment are in one epoll, and libuv watches that. Once something is ready, the environment
+// stays with the epoll for as long as libuv has nothing to do, and waits there for libuv's descriptors as well: a turn
+// costs one system call and allocates nothing. A turn of Node's loop costs two, and makes an object.
+//
+// An error of a descriptor looks like readiness, and the next call on it tells the error. libuv would end a poll handle
+// for good there, and a netlink socket that overruns reports an error.
 
 #include "native.h"
 
@@ -11,11 +13,55 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include <algorithm>
+#include <unordered_set>
+
 using namespace flowkeeper;
 
 namespace {
 
-/// A poll that was started once lives until its handle is closed, whoever holds it in JavaScript.
+class Poll;
+
+/// What an environment waits for.
+class Waiting {
+ public:
+  /// Makes it where there is none yet; or nullptr, with errno.
+  static Waiting* Of(Napi::Env env);
+
+  /// Waits for the first time, or for something else. -1 with errno.
+  int Add(Poll* poll, int fd, uint32_t events);
+  void Remove(Poll* poll, int fd);
+
+ private:
+  static constexpr size_t kReady = 64;
+
+  int Open(Napi::Env env);
+  int WatchLoop();
+  static void OnReady(uv_poll_t* handle, int status, int events);
+  void Stay();
+  bool Turn(int milliseconds);
+  static void OnEnd(napi_async_cleanup_hook_handle, void* self);
+  static void OnClosed(uv_handle_t* handle);
+  template <typename Handle>
+  static uv_handle_t* AsHandle(Handle* handle) {
+    return reinterpret_cast<uv_handle_t*>(handle);
+  }
+
+  static thread_local Waiting* ofThread_;
+  uv_loop_t* loop_ = nullptr;
+  int epoll_ = -1;
+  uv_poll_t handle_{};
+  /// Keeps the loop alive while somebody waits: `handle_` stops where `Stay` takes over.
+  uv_async_t alive_{};
+  int open_handles_ = 0;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  std::unordered_set<Poll*> polls_;
+  /// What the last wait told, and how many of it have not been called yet.
+  epoll_event ready_[kReady];
+  int uncalled_ = 0;
+};
+
+/// A poll that was started once lives until it is closed, whoever holds it in JavaScript.
 class Poll : public Napi::ObjectWrap<Poll> {
  public:
   explicit Poll(const Info& info) : Napi::ObjectWrap<Poll>(info) {
@@ -33,7 +79,7 @@ class Poll : public Napi::ObjectWrap<Poll> {
   }
 
   Napi::Value Stop(const Info& info) {
-    if (open_ && epoll_ >= 0) uv_poll_stop(&handle_);
+    StopWaiting();
     return Answer(info, 0);
   }
 
@@ -42,101 +88,196 @@ class Poll : public Napi::ObjectWrap<Poll> {
     return Answer(info, 0);
   }
 
- private:
-  int Await(Napi::Env env, int events) {
-    if (events <= 0 || events > (UV_READABLE | UV_WRITABLE)) return Fail(EINVAL);
-    if (epoll_ < 0 && Open(env) < 0) return -1;
-    epoll_event wanted{};
-    if (events & UV_READABLE) wanted.events |= EPOLLIN;
-    if (events & UV_WRITABLE) wanted.events |= EPOLLOUT;
-    if (epoll_ctl(epoll_, EPOLL_CTL_MOD, fd_, &wanted) < 0) return -1;
-    wanted_ = events;
-    uv_poll_start(&handle_, UV_READABLE, OnReady);
-    return 0;
-  }
-
-  /// Makes the epoll and the handle, or leaves errno and neither.
-  int Open(Napi::Env env) {
-    uv_loop_t* loop = nullptr;
-    napi_get_uv_event_loop(env, &loop);
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll < 0) return -1;
-    epoll_event nothing{};
-    int error = epoll_ctl(epoll, EPOLL_CTL_ADD, fd_, &nothing) < 0 ? errno : 0;
-    if (error == 0) error = -uv_poll_init(loop, &handle_, epoll);
-    if (error != 0) {
-      close(epoll);
-      return Fail(error);
-    }
-    handle_.data = this;
-    epoll_ = epoll;
-    Ref();
-    // One context for all calls: without it, Node makes an object for each.
-    napi_async_init(env, Value(), Napi::String::New(env, "flowkeeper.Poll"), &context_);
-    napi_add_async_cleanup_hook(env, OnEnd, this, &hook_);
-    return 0;
-  }
-
-  /// Stops, and gives handle and descriptors to the close callback. Safe to call again.
+  /// Safe to call again, and from the callback.
   void Release() {
     if (!open_) return;
     open_ = false;
+    StopWaiting();
+    close(fd_);
     callback_.Reset();  // It may hold the object it belongs to.
-    if (epoll_ < 0) {
-      close(fd_);
-    } else {
-      uv_close(reinterpret_cast<uv_handle_t*>(&handle_), OnClosed);
-    }
-  }
-
-  static void OnClosed(uv_handle_t* handle) {
-    auto* poll = static_cast<Poll*>(handle->data);
-    close(poll->epoll_);
-    close(poll->fd_);
-    napi_async_destroy(poll->Env(), poll->context_);
-    poll->Unref();
-    napi_remove_async_cleanup_hook(poll->hook_);
-  }
-
-  /// The environment (the main thread, or one worker) ends, and waits until the hook is removed.
-  static void OnEnd(napi_async_cleanup_hook_handle, void* poll) {
-    static_cast<Poll*>(poll)->Release();
-  }
-
-  /// Which of the two things wanted is there; who wants one thing needs not ask. An error or a
-  /// hang-up wakes whoever waits, for reading or writing: the call will tell it.
-  int Which() const {
-    epoll_event ready{};
-    if (epoll_wait(epoll_, &ready, 1, 0) < 1) return 0;
-    if (ready.events & (EPOLLERR | EPOLLHUP)) return wanted_;
-    return (ready.events & EPOLLIN ? UV_READABLE : 0) | (ready.events & EPOLLOUT ? UV_WRITABLE : 0);
+    if (!is_called_) Forget();
   }
 
   /// Calls JavaScript the way Node does: an exception becomes an uncaught exception.
-  static void OnReady(uv_poll_t* handle, int status, int) {
-    auto* poll = static_cast<Poll*>(handle->data);
-    int events = poll->wanted_;
-    if (status == 0 && events == (UV_READABLE | UV_WRITABLE)) events = poll->Which();
-    if (events == 0) return;
-    const Napi::Env env = poll->Env();
+  void OnReady(uint32_t ready) {
+    const Napi::Env env = Env();
     const Napi::HandleScope scope(env);
-    const napi_value arguments[] = {Napi::Number::New(env, status), Napi::Number::New(env, events)};
+    const napi_value events = Napi::Number::New(env, Which(ready));
     napi_value result, error;
-    const napi_status called = napi_make_callback(env, poll->context_, poll->Value(),
-                                                  poll->callback_.Value(), 2, arguments, &result);
+    is_called_ = true;
+    const napi_status called = napi_make_callback(env, context_, Value(), callback_.Value(), 1, &events, &result);
+    is_called_ = false;
+    if (!open_) Forget();
     if (called != napi_pending_exception) return;
     if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
   }
 
+ private:
+  int Await(Napi::Env env, int events) {
+    if (events <= 0 || events > (UV_READABLE | UV_WRITABLE)) return Fail(EINVAL);
+    Waiting* const waiting = Waiting::Of(env);
+    if (waiting == nullptr) return -1;
+    uint32_t wanted = 0;
+    if (events & UV_READABLE) wanted |= EPOLLIN;
+    if (events & UV_WRITABLE) wanted |= EPOLLOUT;
+    if (waiting->Add(this, fd_, wanted) < 0) return -1;
+    waiting_ = waiting;
+    wanted_ = events;
+    if (context_ != nullptr) return 0;
+    // One context for all calls: without it, Node makes an object for each.
+    napi_async_init(env, Value(), Napi::String::New(env, "flowkeeper.Poll"), &context_);
+    Ref();
+    return 0;
+  }
+
+  void StopWaiting() {
+    if (waiting_ != nullptr) waiting_->Remove(this, fd_);
+    waiting_ = nullptr;
+  }
+
+  /// Nobody calls any more.
+  void Forget() {
+    if (context_ == nullptr) return;
+    napi_async_destroy(Env(), context_);
+    context_ = nullptr;
+    Unref();
+  }
+
+  /// Which of the things wanted is there. An error or a hang-up wakes whoever waits, for reading or writing: the call
+  /// will tell it.
+  int Which(uint32_t ready) const {
+    if (ready & (EPOLLERR | EPOLLHUP)) return wanted_;
+    return (ready & EPOLLIN ? UV_READABLE : 0) | (ready & EPOLLOUT ? UV_WRITABLE : 0);
+  }
+
   Napi::FunctionReference callback_;
-  uv_poll_t handle_{};
   napi_async_context context_ = nullptr;
-  napi_async_cleanup_hook_handle hook_ = nullptr;
+  Waiting* waiting_ = nullptr;
   int fd_ = -1;
-  int epoll_ = -1;
   int wanted_ = 0;
   bool open_ = true;
+  bool is_called_ = false;
 };
+
+thread_local Waiting* Waiting::ofThread_ = nullptr;
+
+Waiting* Waiting::Of(Napi::Env env) {
+  if (ofThread_ != nullptr) return ofThread_;
+  auto* const self = new Waiting();
+  if (self->Open(env) < 0) return nullptr;
+  return ofThread_ = self;
+}
+
+/// What was opened before a failure goes by way of `OnClosed`.
+int Waiting::Open(Napi::Env env) {
+  napi_get_uv_event_loop(env, &loop_);
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  int error = epoll_ < 0 ? errno : -uv_async_init(loop_, &alive_, nullptr);
+  if (error == 0) {
+    open_handles_ += 1;
+    alive_.data = this;
+    uv_unref(AsHandle(&alive_));
+    error = -uv_poll_init(loop_, &handle_, epoll_);
+  }
+  if (error == 0) {
+    open_handles_ += 1;
+    handle_.data = this;
+    uv_unref(AsHandle(&handle_));
+    error = -WatchLoop();
+  }
+  if (error == 0) {
+    napi_add_async_cleanup_hook(env, OnEnd, this, &hook_);
+    return 0;
+  }
+  if (open_handles_ == 0) {
+    if (epoll_ >= 0) close(epoll_);
+    delete this;
+  } else {
+    OnEnd(nullptr, this);
+  }
+  return Fail(error);
+}
+
+int Waiting::WatchLoop() { return uv_poll_start(&handle_, UV_READABLE, OnReady); }
+
+int Waiting::Add(Poll* poll, int fd, uint32_t events) {
+  epoll_event wanted{};
+  wanted.events = events;
+  wanted.data.ptr = poll;
+  const bool is_new = polls_.count(poll) == 0;
+  if (epoll_ctl(epoll_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &wanted) < 0) return -1;
+  if (is_new) polls_.insert(poll);
+  uv_ref(AsHandle(&alive_));
+  return 0;
+}
+
+void Waiting::Remove(Poll* poll, int fd) {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  polls_.erase(poll);
+  if (polls_.empty()) uv_unref(AsHandle(&alive_));
+  // It may be ready already, and behind the one that is called just now.
+  for (int i = 0; i < uncalled_; i++) {
+    if (ready_[i].data.ptr == poll) ready_[i] = ready_[--uncalled_];
+  }
+}
+
+void Waiting::OnReady(uv_poll_t* handle, int, int) {
+  auto* const self = static_cast<Waiting*>(handle->data);
+  self->Turn(0);
+  self->Stay();
+}
+
+/// Takes the place of libuv's wait, until libuv has something to do: what `uv_backend_fd` and `uv_backend_timeout` are
+/// for. An epoll cannot watch another one that watches it, so libuv lets go of this one meanwhile.
+void Waiting::Stay() {
+  const int backend = uv_backend_fd(loop_);
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  uv_poll_stop(&handle_);
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, backend, &wanted) == 0) {
+    int milliseconds;
+    do {
+      milliseconds = uv_backend_timeout(loop_);
+    } while (milliseconds != 0 && Turn(milliseconds));
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, backend, nullptr);
+  }
+  WatchLoop();
+}
+
+/// Waits at most that long (-1: as long as it takes), and calls whoever is ready. Whether libuv has nothing to do still.
+bool Waiting::Turn(int milliseconds) {
+  const uint64_t began = uv_hrtime();
+  uncalled_ = std::max(0, epoll_wait(epoll_, ready_, kReady, milliseconds));
+  bool is_idle = uncalled_ > 0;
+  if (milliseconds != 0) {
+    LoopRest().Turn(uv_hrtime() - began);
+    uv_update_time(loop_);
+  }
+  while (uncalled_ > 0) {
+    const epoll_event& ready = ready_[--uncalled_];
+    auto* const poll = static_cast<Poll*>(ready.data.ptr);
+    if (poll == nullptr) is_idle = false;
+    else poll->OnReady(ready.events);
+  }
+  return is_idle;
+}
+
+/// The environment (the main thread, or one worker) ends, and waits until the hook is removed.
+void Waiting::OnEnd(napi_async_cleanup_hook_handle, void* data) {
+  auto* const self = static_cast<Waiting*>(data);
+  while (!self->polls_.empty()) (*self->polls_.begin())->Release();
+  ofThread_ = nullptr;
+  uv_close(AsHandle(&self->alive_), OnClosed);
+  if (self->open_handles_ == 2) uv_close(AsHandle(&self->handle_), OnClosed);
+}
+
+void Waiting::OnClosed(uv_handle_t* handle) {
+  auto* const self = static_cast<Waiting*>(handle->data);
+  if (--self->open_handles_ > 0) return;
+  close(self->epoll_);
+  if (self->hook_ != nullptr) napi_remove_async_cleanup_hook(self->hook_);
+  delete self;
+}
 
 }  // namespace
 

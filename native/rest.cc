@@ -20,7 +20,8 @@ std::atomic<uint64_t> work_before_rest{0};
 std::atomic<uint64_t> rest_after_work{0};
 std::atomic<uint64_t> work_before_first_rest{0};
 
-/// The loop of one environment, looked at once a turn: what it did not spend waiting was work.
+/// The loop of one environment, looked at once a turn: what it did not spend waiting was work. Where the polls wait
+/// instead of libuv, they tell it themselves.
 class Loop {
  public:
   static void Watch(Napi::Env env) {
@@ -40,7 +41,7 @@ class Loop {
   static void OnTurn(uv_prepare_t* handle) {
     auto* const self = static_cast<Loop*>(handle->data);
     const uint64_t idle = uv_metrics_idle_time(self->loop_);
-    self->rest_.Turn(idle - self->idle_);
+    LoopRest().Turn(idle - self->idle_);
     self->idle_ = idle;
   }
 
@@ -56,7 +57,6 @@ class Loop {
   }
 
   static thread_local bool is_watched_;
-  Rest rest_;
   uint64_t idle_ = 0;
   uv_loop_t* loop_ = nullptr;
   uv_prepare_t turn_{};
@@ -80,6 +80,11 @@ Napi::Value RestAfter(const Info& info) {
 }
 
 }  // namespace
+
+Rest& flowkeeper::LoopRest() {
+  static thread_local Rest rest;
+  return rest;
+}
 
 void Rest::Turn(uint64_t paused) {
   const uint64_t now = uv_hrtime(), work = work_before_rest, rest = rest_after_work;

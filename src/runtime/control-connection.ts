@@ -124,7 +124,7 @@ export class ControlConnection implements Reply {
     for (const callback of this.#closing) callback();
   }
 
-  readonly #turn = (_status: number, events: number): void => {
+  readonly #turn = (events: number): void => {
     if (this.#waiting.length > 0) this.#flush();
     if (!this.#isClosed && (events & native.READABLE) !== 0) this.#read();
   };
@@ -205,7 +205,7 @@ export class ControlConnection implements Reply {
       this.#poll?.stop();
     } else {
       this.#poll ??= new native.Poll(this.#fd, this.#turn);
-      // No descriptor is left to wait with.
+      // The kernel has no room for one more that is waited for.
       if (this.#poll.start(events) < 0) this.destroy();
     }
     if (this.#isClosed || !isBehind || this.#timer !== undefined) return;

@@ -143,7 +143,10 @@ export class ControlServer {
 
   #rest(): void {
     this.#poll.stop();
-    this.#pause = setTimeout(() => this.#poll.start(native.READABLE), PAUSE_MS);
+    this.#pause = setTimeout(() => {
+      if (this.#spareFd < 0) this.#spareFd = openSpare();
+      this.#poll.start(native.READABLE);
+    }, PAUSE_MS);
   }
 
   #serve(fd: number): void {

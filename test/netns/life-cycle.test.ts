@@ -304,13 +304,17 @@ describeOnKernel("trouble while it runs", ["ours"], () => {
     await at.start();
     await addFlow();
     const [pid] = at.pids();
-    const open = (await space.runOk(["ls", `/proc/${pid}/fd`])).trim().split("\n").map(Number);
-    // Room for the client's connection and the wait for its request, until the turn in which that came ends; for nothing else.
-    const holes = Array.from({ length: Math.max(...open) + 1 }, (_, fd) => fd);
     const [, limit] =
       /Max open files +(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, "utf8")) ?? [];
-    const firstFree = holes.find((fd) => !open.includes(fd)) ?? holes.length;
-    await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${firstFree + 2}:`]);
+    const leaveRoomFor = async (descriptors: number) => {
+      const open = (await space.runOk(["ls", `/proc/${pid}/fd`])).trim().split("\n").map(Number);
+      const all = Array.from({ length: Math.max(...open) + 1 + descriptors }, (_, fd) => fd);
+      const free = all.filter((fd) => !open.includes(fd));
+      const first = free[descriptors] ?? all.length;
+      await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${first}:`]);
+    };
+    // For a client's connection, and for nothing else.
+    await leaveRoomFor(1);
     for (const code of [RequestCode.resyncKernel, RequestCode.flushKernel]) {
       const client = connect(at.socketPath);
       await once(client, "connect");
@@ -318,9 +322,12 @@ describeOnKernel("trouble while it runs", ["ours"], () => {
       client.write(new Uint8Array(Int32Array.of(code).buffer));
       await once(client.resume(), "close");
     }
-    // Room for nobody.
-    await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${firstFree}:`]);
-    for (let i = 0; i < 3; i += 1) await at.command("-s");
+    const silent = connect(at.socketPath);
+    await once(silent, "connect");
+    await setTimeout(50);
+    await leaveRoomFor(0);
+    for (let i = 0; i < 3; i += 1) expect((await at.command("-s")).stdout).toBe("");
+    silent.destroy();
     await space.runOk(["prlimit", `--pid=${pid}`, `--nofile=${limit}:`]);
     expect(at.log()).toContain("can't dump kernel table: Too many open files");
     expect((await at.dump("internal")).length).toBe(1);

@@ -140,7 +140,7 @@ export class TcpSender {
       const status = native.connect(made, address);
       if (status < 0 && status !== -EINPROGRESS) throw new SystemError("connect", status);
     });
-    const poll = new native.Poll(fd, (_, events) => this.#ready(events));
+    const poll = new native.Poll(fd, (events) => this.#ready(events));
     // A connection that is made at once is writable at once.
     poll.start(native.WRITABLE);
     this.#timer = setTimeout(() => this.#broken(), CONNECT_TIMEOUT_MS);
