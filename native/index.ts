@@ -109,6 +109,7 @@ interface Native {
   read(fd: number, bytes: Uint8Array, offset: number, length: number): number;
   readonly Poll: new (fd: number, callback: PollCallback) => Poll;
   loopTime(): number;
+  turnTime(): number;
   timerCreate(): number;
   timerArm(fd: number, microseconds: number): number;
   restAfter(firstMicroseconds: number, workMicroseconds: number, restMicroseconds: number): number;
@@ -197,6 +198,8 @@ export const read = native.read;
  * loop turns, and allocates nothing for 24 days; after that as much as `performance.now()`.
  */
 export const loopTime = native.loopTime;
+/** Microseconds since this thread has looked which of its polls are ready: so long have they waited. Allocates nothing. */
+export const turnTime = native.turnTime;
 /** A timer as a descriptor: readable once it has expired. */
 export const timerCreate = native.timerCreate;
 /** Expires once, in that many microseconds; 0 disarms. */

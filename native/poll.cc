@@ -32,6 +32,9 @@ class Waiting {
   int Add(Poll* poll, int fd, uint32_t events);
   void Remove(Poll* poll, int fd);
 
+  /// When this thread has looked last what is ready, in nanoseconds.
+  static thread_local uint64_t looked;
+
  private:
   static constexpr size_t kReady = 64;
 
@@ -160,6 +163,7 @@ class Poll : public Napi::ObjectWrap<Poll> {
 };
 
 thread_local Waiting* Waiting::ofThread_ = nullptr;
+thread_local uint64_t Waiting::looked = uv_hrtime();
 
 Waiting* Waiting::Of(Napi::Env env) {
   if (ofThread_ != nullptr) return ofThread_;
@@ -224,7 +228,7 @@ void Waiting::Remove(Poll* poll, int fd) {
 void Waiting::OnReady(uv_poll_t* handle, int, int) {
   auto* const self = static_cast<Waiting*>(handle->data);
   self->Turn(0);
-  self->Stay();
+  if (uv_backend_timeout(self->loop_) != 0) self->Stay();
 }
 
 /// Takes the place of libuv's wait, until libuv has something to do: what `uv_backend_fd` and `uv_backend_timeout` are
@@ -249,8 +253,9 @@ bool Waiting::Turn(int milliseconds) {
   const uint64_t began = uv_hrtime();
   uncalled_ = std::max(0, epoll_wait(epoll_, ready_, kReady, milliseconds));
   bool is_idle = uncalled_ > 0;
+  looked = uv_hrtime();
   if (milliseconds != 0) {
-    LoopRest().Turn(uv_hrtime() - began);
+    LoopRest().Turn(looked - began);
     uv_update_time(loop_);
   }
   while (uncalled_ > 0) {
@@ -279,10 +284,15 @@ void Waiting::OnClosed(uv_handle_t* handle) {
   delete self;
 }
 
+Napi::Value TurnTime(const Info& info) {
+  return Answer(info, std::min<uint64_t>((uv_hrtime() - Waiting::looked) / 1000, INT32_MAX));
+}
+
 }  // namespace
 
 void flowkeeper::ExportPoll(Napi::Object exports) {
   const Napi::Env env = exports.Env();
+  exports.Set("turnTime", Napi::Function::New(env, TurnTime, "turnTime"));
   exports.Set("Poll", Poll::DefineClass(env, "Poll",
                                         {Poll::InstanceMethod<&Poll::Start>("start"),
                                          Poll::InstanceMethod<&Poll::Stop>("stop"),

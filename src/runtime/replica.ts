@@ -24,6 +24,7 @@ import type { Service } from "./service.ts";
 import { engineOptions, filterOptions } from "./settings.ts";
 import { opening } from "./start-error.ts";
 import { TableWatch } from "./table-watch.ts";
+import { TURN_MICROSECONDS } from "./turn.ts";
 
 export class Replica implements Service {
   readonly engine: Engine;
@@ -191,8 +192,13 @@ export class Replica implements Service {
 
   /** Send what waits; go on later where that, or long work, takes more than a turn. */
   #turn(): void {
+    if (this.#hasMore()) this.#continueLater();
+  }
+
+  /** Sends a batch of datagrams; whether there is work that waits for nothing. */
+  #hasMore(): boolean {
     const isDrained = this.#transmit();
-    if (this.engine.busy || !(isDrained || this.links.isBlocked)) this.#continueLater();
+    return this.engine.busy || !(isDrained || this.links.isBlocked);
   }
 
   /** A batch of datagrams. False: something still waits, for another turn or for the link. */
@@ -213,8 +219,12 @@ export class Replica implements Service {
   #continueLater(): void {
     this.#continuing ??= setImmediate(() => {
       this.#continuing = undefined;
-      this.engine.step(this.now());
-      this.#turn();
+      let hasMore: boolean;
+      do {
+        this.engine.step(this.now());
+        hasMore = this.#hasMore();
+      } while (hasMore && native.turnTime() < TURN_MICROSECONDS);
+      if (hasMore) this.#continueLater();
     });
   }
 

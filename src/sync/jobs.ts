@@ -11,8 +11,8 @@ import type { BypassInternal } from "./bypass.ts";
 import type { CachedInternal } from "./internal.ts";
 import type { Protocol } from "./protocol.ts";
 
-/** Entries of one step: some hundred microseconds. Whoever asks something waits for two or three of them. */
-const STEP_ENTRIES = 2048;
+/** Entries of one step: some hundred microseconds. */
+const STEP_ENTRIES = 512;
 
 /**
  * Every entry of the internal caches joins the transmit queue, one cache after the other, dead entries

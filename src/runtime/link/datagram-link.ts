@@ -29,6 +29,7 @@ import type { Outbox } from "../../sync/outbox.ts";
 import { DATAGRAM_MAX_BYTES } from "../../sync/receiver.ts";
 import { receiveBufferSize, setIntOption } from "../netlink-socket.ts";
 import { MORE, PacedPoll } from "../paced-poll.ts";
+import { TURN_MICROSECONDS } from "../turn.ts";
 import { type Link, type LinkEvents, type LinkKind, type LinkOptions, newTraffic } from "./link.ts";
 import {
   check,
@@ -45,8 +46,8 @@ import {
 const HEADERS_V4 = 28;
 const HEADERS_V6 = 48;
 const SLOTS = 32;
-/** So much is a turn: some full datagrams, or some batches of the small ones that the reference sends. */
-const TURN_BYTES = 32_768;
+/** A turn begins with so many: each may hold the datagrams of 64 KiB, or a single small one. */
+const FIRST_SLOTS = 4;
 /** Room behind a datagram, so that its last padding may be read as a word. */
 const SLOT_BYTES = DATAGRAM_MAX_BYTES + 4;
 /** Kernels differ in what they say where segments do not fit the way. */
@@ -74,8 +75,6 @@ export class DatagramLink implements Link {
   readonly #lengths = new Int32Array(SLOTS);
   readonly #segments = new Int32Array(SLOTS);
   readonly #slots: number;
-  /** So many slots, as full as those of the last batch, are a turn. */
-  #wanted = 1;
   /** Datagrams of one size pass the kernel as one: where it can, and as long as it does. */
   #sendsSegments = false;
   #sockets: Sockets | undefined;
@@ -151,11 +150,12 @@ export class DatagramLink implements Link {
   #receive(fd: number): number {
     const { traffic } = this;
     const before = traffic.datagramsReceived;
-    const enough = traffic.bytesReceived + TURN_BYTES;
     let accepted = false;
     let isFull: boolean;
+    let wanted = Math.min(this.#slots, FIRST_SLOTS);
+    let now = native.turnTime();
     do {
-      const wanted = this.#wanted;
+      const began = now;
       const count = native.receiveSegments(
         fd,
         this.#bytes,
@@ -167,7 +167,11 @@ export class DatagramLink implements Link {
       if (count < 0 && count !== -EAGAIN) traffic.receiveErrors += 1;
       if (count > 0 && this.#take(count)) accepted = true;
       isFull = count === wanted;
-    } while (isFull && traffic.bytesReceived < enough);
+      now = native.turnTime();
+      // The next ones may take as long as these did.
+      const fitting = Math.ceil(((TURN_MICROSECONDS - now) * count) / Math.max(1, now - began));
+      wanted = Math.min(this.#slots, fitting);
+    } while (isFull && wanted > 0);
     const taken = traffic.datagramsReceived - before;
     if (taken > 0) this.#events.onTurn(accepted);
     return isFull ? MORE : taken;
@@ -192,8 +196,6 @@ export class DatagramLink implements Link {
       } while (at < length);
     }
     this.traffic.bytesReceived += bytes;
-    const fitting = Math.floor((TURN_BYTES * count) / Math.max(1, bytes));
-    this.#wanted = Math.max(1, Math.min(this.#slots, fitting));
     return accepted;
   }
 
