@@ -206,6 +206,19 @@ describe("a poll", () => {
     expect(descriptors()).toBe(before);
   });
 
+  it("tells how long a turn has lasted, whoever has looked", async () => {
+    const began = process.hrtime();
+    const passed = () => {
+      const [seconds, nanoseconds] = process.hrtime(began);
+      return seconds * 1e6 + nanoseconds / 1000;
+    };
+    while (passed() < 30_000);
+    expect(native.turnTime()).toBeGreaterThanOrEqual(30_000);
+    await turn();
+    expect(native.turnTime()).toBeLessThan(passed() - 30_000);
+    expect(Number.isInteger(native.turnTime())).toBe(true);
+  });
+
   it("makes an exception of its callback an uncaught one, and goes on", () => {
     const script = `
       const native = require(process.argv[1]);

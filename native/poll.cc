@@ -39,7 +39,10 @@ class Waiting {
   static constexpr size_t kReady = 64;
 
   int Open(Napi::Env env);
+  template <typename Handle>
+  int Own(Handle* handle, int error);
   int WatchLoop();
+  static void OnLooked(uv_check_t*) { looked = uv_hrtime(); }
   static void OnReady(uv_poll_t* handle, int status, int events);
   void Stay();
   bool Turn(int milliseconds);
@@ -56,6 +59,8 @@ class Waiting {
   uv_poll_t handle_{};
   /// Keeps the loop alive while somebody waits: `handle_` stops where `Stay` takes over.
   uv_async_t alive_{};
+  /// Where nothing is ready, libuv looks alone.
+  uv_check_t libuv_looked_{};
   int open_handles_ = 0;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   std::unordered_set<Poll*> polls_;
@@ -175,31 +180,28 @@ Waiting* Waiting::Of(Napi::Env env) {
 /// What was opened before a failure goes by way of `OnClosed`.
 int Waiting::Open(Napi::Env env) {
   napi_get_uv_event_loop(env, &loop_);
-  epoll_ = epoll_create1(EPOLL_CLOEXEC);
-  int error = epoll_ < 0 ? errno : -uv_async_init(loop_, &alive_, nullptr);
-  if (error == 0) {
-    open_handles_ += 1;
-    alive_.data = this;
-    uv_unref(AsHandle(&alive_));
-    error = -uv_poll_init(loop_, &handle_, epoll_);
-  }
-  if (error == 0) {
-    open_handles_ += 1;
-    handle_.data = this;
-    uv_unref(AsHandle(&handle_));
-    error = -WatchLoop();
-  }
-  if (error == 0) {
-    napi_add_async_cleanup_hook(env, OnEnd, this, &hook_);
-    return 0;
-  }
-  if (open_handles_ == 0) {
-    if (epoll_ >= 0) close(epoll_);
-    delete this;
-  } else {
+  int error = Own(&libuv_looked_, uv_check_init(loop_, &libuv_looked_));
+  if (error == 0) error = Own(&alive_, uv_async_init(loop_, &alive_, nullptr));
+  if (error == 0 && (epoll_ = epoll_create1(EPOLL_CLOEXEC)) < 0) error = -errno;
+  if (error == 0) error = Own(&handle_, uv_poll_init(loop_, &handle_, epoll_));
+  if (error == 0) error = WatchLoop();
+  if (error != 0) {
     OnEnd(nullptr, this);
+    return Fail(-error);
   }
-  return Fail(error);
+  uv_check_start(&libuv_looked_, OnLooked);
+  napi_add_async_cleanup_hook(env, OnEnd, this, &hook_);
+  return 0;
+}
+
+/// None of the handles keeps the loop alive by itself.
+template <typename Handle>
+int Waiting::Own(Handle* handle, int error) {
+  if (error != 0) return error;
+  handle->data = this;
+  uv_unref(AsHandle(handle));
+  open_handles_ += 1;
+  return 0;
 }
 
 int Waiting::WatchLoop() { return uv_poll_start(&handle_, UV_READABLE, OnReady); }
@@ -272,14 +274,16 @@ void Waiting::OnEnd(napi_async_cleanup_hook_handle, void* data) {
   auto* const self = static_cast<Waiting*>(data);
   while (!self->polls_.empty()) (*self->polls_.begin())->Release();
   ofThread_ = nullptr;
-  uv_close(AsHandle(&self->alive_), OnClosed);
-  if (self->open_handles_ == 2) uv_close(AsHandle(&self->handle_), OnClosed);
+  uv_handle_t* const handles[] = {AsHandle(&self->libuv_looked_), AsHandle(&self->alive_), AsHandle(&self->handle_)};
+  for (uv_handle_t* const handle : handles) {
+    if (handle->data != nullptr) uv_close(handle, OnClosed);
+  }
 }
 
 void Waiting::OnClosed(uv_handle_t* handle) {
   auto* const self = static_cast<Waiting*>(handle->data);
   if (--self->open_handles_ > 0) return;
-  close(self->epoll_);
+  if (self->epoll_ >= 0) close(self->epoll_);
   if (self->hook_ != nullptr) napi_remove_async_cleanup_hook(self->hook_);
   delete self;
 }

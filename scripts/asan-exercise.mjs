@@ -186,6 +186,7 @@ async function background() {
   await new Promise((resolve) => native.sendInBackground(fd, new Uint8Array(10), 10, resolve));
   native.hasRoom(fd);
   native.loopTime();
+  native.turnTime();
   native.close(fd);
   await turn();
 }
