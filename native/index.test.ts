@@ -472,6 +472,30 @@ describe("the system", () => {
     expect(passed).toBeLessThan(10_000);
   });
 
+  it("has a loop that need not rest after it has waited", () => {
+    const script = `
+      const native = require(process.argv[1]);
+      const fd = native.timerCreate();
+      native.restAfter(500_000, 500_000, 500_000);
+      let first;
+      const poll = new native.Poll(fd, () => {
+        native.read(fd, new Uint8Array(8), 0, 8);
+        native.timerArm(fd, 1);
+        first ??= process.hrtime();
+        if (++calls < 3) return;
+        const [seconds, nanoseconds] = process.hrtime(first);
+        console.log(seconds * 1000 + nanoseconds / 1e6 < 400);
+        poll.close();
+      });
+      let calls = 0;
+      native.timerArm(fd, 600_000);
+      poll.start(1);`;
+    const out = execFileSync(process.execPath, ["-e", script, native.binaryPath], {
+      encoding: "utf8",
+    });
+    expect(out).toBe("true\n");
+  });
+
   it("has a loop rest that never waits, and no other", () => {
     const script = `
       const native = require(process.argv[1]);

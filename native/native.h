@@ -91,6 +91,9 @@ class Rest {
 /// Of the loop of this thread.
 Rest& LoopRest();
 
+/// Libuv has waited, and somebody else waits from now on.
+void LoopHasWaited();
+
 /// As `recvmmsg`; the senders' addresses lie `stride` bytes apart. -1 with errno.
 ssize_t ReceiveBatchFrom(int fd, Bytes arena, int64_t slot_bytes, int64_t slots, Words lengths,
                          Bytes addresses, int64_t stride);

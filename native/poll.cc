@@ -229,6 +229,7 @@ void Waiting::Remove(Poll* poll, int fd) {
 
 void Waiting::OnReady(uv_poll_t* handle, int, int) {
   auto* const self = static_cast<Waiting*>(handle->data);
+  LoopHasWaited();
   self->Turn(0);
   if (uv_backend_timeout(self->loop_) != 0) self->Stay();
 }

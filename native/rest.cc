@@ -25,9 +25,8 @@ std::atomic<uint64_t> work_before_first_rest{0};
 class Loop {
  public:
   static void Watch(Napi::Env env) {
-    if (is_watched_) return;
-    is_watched_ = true;
-    auto* const self = new Loop();
+    if (ofThread_ != nullptr) return;
+    auto* const self = ofThread_ = new Loop();
     napi_get_uv_event_loop(env, &self->loop_);
     uv_prepare_init(self->loop_, &self->turn_);
     self->turn_.data = self;
@@ -37,13 +36,17 @@ class Loop {
     napi_add_async_cleanup_hook(env, OnEnd, self, &self->hook_);
   }
 
- private:
-  static void OnTurn(uv_prepare_t* handle) {
-    auto* const self = static_cast<Loop*>(handle->data);
-    const uint64_t idle = uv_metrics_idle_time(self->loop_);
-    LoopRest().Turn(idle - self->idle_);
-    self->idle_ = idle;
+  /// What libuv has waited since the last call is no work.
+  void Turn() {
+    const uint64_t idle = uv_metrics_idle_time(loop_);
+    LoopRest().Turn(idle - idle_);
+    idle_ = idle;
   }
+
+  static thread_local Loop* ofThread_;
+
+ private:
+  static void OnTurn(uv_prepare_t* handle) { static_cast<Loop*>(handle->data)->Turn(); }
 
   static void OnEnd(napi_async_cleanup_hook_handle, void* self) {
     uv_close(reinterpret_cast<uv_handle_t*>(&static_cast<Loop*>(self)->turn_), OnClosed);
@@ -53,17 +56,16 @@ class Loop {
     auto* const self = static_cast<Loop*>(handle->data);
     napi_remove_async_cleanup_hook(self->hook_);
     delete self;
-    is_watched_ = false;
+    ofThread_ = nullptr;
   }
 
-  static thread_local bool is_watched_;
   uint64_t idle_ = 0;
   uv_loop_t* loop_ = nullptr;
   uv_prepare_t turn_{};
   napi_async_cleanup_hook_handle hook_ = nullptr;
 };
 
-thread_local bool Loop::is_watched_ = false;
+thread_local Loop* Loop::ofThread_ = nullptr;
 
 Napi::Value RestAfter(const Info& info) {
   int64_t first, work, rest;
@@ -86,9 +88,13 @@ Rest& flowkeeper::LoopRest() {
   return rest;
 }
 
+void flowkeeper::LoopHasWaited() {
+  if (Loop::ofThread_ != nullptr) Loop::ofThread_->Turn();
+}
+
 void Rest::Turn(uint64_t paused) {
   const uint64_t now = uv_hrtime(), work = work_before_rest, rest = rest_after_work;
-  const uint64_t passed = now - since_;
+  const uint64_t passed = since_ == 0 ? 0 : now - since_;
   since_ = now;
   if (work == 0) return;
   if (passed > paused) worked_ += passed - paused;
